@@ -1,0 +1,1 @@
+"""Gold pairs to scores."""

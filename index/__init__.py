@@ -1,0 +1,1 @@
+"""Documents to searchable passages: load, chunk, embed, record, search."""

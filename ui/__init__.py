@@ -1,0 +1,1 @@
+"""Command line and page: where people meet fonte."""
