@@ -1,0 +1,108 @@
+"""Passages to the few sentences worth their tokens. Pure: relevance is handed in."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.sentences import sentence_spans
+from index.types import Passage
+from rag.types import Evidence
+from rag.words import content_words, overlap
+
+_BYTES_PER_TOKEN = 3.3  # measured on Italian with the default model's tokenizer; English needs fewer tokens
+_LEXICAL_WEIGHT = 0.10
+_RANK_WEIGHT = 0.02
+_SHORT_WORDS = 5  # a sentence this short (a heading, "He agreed.") says little alone
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a passage: `text == passage.document.text[start:end]`."""
+
+    passage: Passage
+    start: int
+    end: int
+    text: str
+
+
+def split_passages(passages: Sequence[Passage]) -> list[Sentence]:
+    """Return the sentences of `passages`, best passage first, each stretch of text once."""
+    sentences, seen = [], set()
+    for passage in passages:
+        chunk = passage.chunk
+        for start, end in sentence_spans(chunk.text, passage.document.language):
+            text = chunk.text[start:end]
+            if text not in seen:
+                seen.add(text)
+                sentences.append(Sentence(passage, chunk.start + start, chunk.start + end, text))
+    return sentences
+
+
+def lexical_relevance(question: str, sentences: Sequence[Sentence]) -> NDArray[np.float64]:
+    """Return for each sentence the share of the question's content words in it, rare words counting more. 0..1."""
+    wanted = content_words(question)
+    held = [content_words(f"{s.passage.document.title} {s.text}") for s in sentences]
+    counts = Counter(word for words in held for word in wanted if overlap(word, words))
+    weight = {word: math.log(1 + len(sentences) / (1 + counts[word])) for word in wanted}
+    total = sum(weight.values()) or 1.0
+    return np.array([sum(weight[w] * overlap(w, words) for w in wanted) / total for words in held])
+
+
+def score_sentences(question: str, sentences: Sequence[Sentence], cosines: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return how much each sentence is worth to `question`; higher is better, comparable within one question only."""
+    ranks = np.array([s.passage.rank for s in sentences], dtype=float)
+    return cosines + _LEXICAL_WEIGHT * lexical_relevance(question, sentences) + _RANK_WEIGHT / ranks
+
+
+def count_tokens(text: str) -> int:
+    """Return about how many tokens `text` costs, from its bytes."""
+    return math.ceil(len(text.encode()) / _BYTES_PER_TOKEN)
+
+
+def choose_evidence(
+    sentences: Sequence[Sentence], scores: NDArray[np.float64], cosines: NDArray[np.float32], *, budget_tokens: int
+) -> list[Evidence]:
+    """Return the best sentences that fit `budget_tokens`, neighbours joined, documents in order of their best one.
+
+    A chosen sentence brings the one before it where that gives it its subject; ties go to the better passage.
+    """
+    chosen: set[int] = set()
+    left = budget_tokens
+    for i in sorted(range(len(sentences)), key=lambda i: (-scores[i], i)):
+        wanted = [j for j in _with_context(sentences, i) if j not in chosen]
+        cost = sum(count_tokens(sentences[j].text) + 4 for j in wanted)
+        if cost > left:
+            wanted = [i] if i not in chosen else []
+            cost = count_tokens(sentences[i].text) + 4
+        if wanted and cost <= left:
+            chosen.update(wanted)
+            left -= cost
+    return _join([(sentences[i], float(scores[i]), float(cosines[i])) for i in sorted(chosen)])
+
+
+def _with_context(sentences: Sequence[Sentence], i: int) -> list[int]:
+    previous = i - 1
+    same_chunk = previous >= 0 and sentences[previous].passage.chunk.id == sentences[i].passage.chunk.id
+    return [previous, i] if same_chunk else [i]
+
+
+def _join(chosen: list[tuple[Sentence, float, float]]) -> list[Evidence]:
+    best: dict[str, float] = {}
+    for sentence, score, _ in chosen:
+        document = sentence.passage.document.id
+        best[document] = max(score, best.get(document, -math.inf))
+    chosen.sort(key=lambda item: (-best[item[0].passage.document.id], item[0].passage.document.id, item[0].start))
+    joined: list[Evidence] = []
+    for sentence, _, cosine in chosen:
+        last = joined[-1] if joined else None
+        document = sentence.passage.document
+        if last and last.passage.document.id == document.id and not document.text[last.end : sentence.start].strip():
+            text = document.text[last.start : sentence.end]
+            joined[-1] = Evidence(last.passage, last.start, sentence.end, text, max(last.score, cosine))
+        else:
+            joined.append(Evidence(sentence.passage, sentence.start, sentence.end, sentence.text, cosine))
+    return joined
