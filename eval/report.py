@@ -1,7 +1,7 @@
 """Scores -> scores.json, and a table for the terminal. Pure but for the one file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from eval.data import write_text
 from eval.measures.cost import Cost
 from eval.measures.interval import Figure
+from eval.measures.retrieval import NAMES as RETRIEVAL
 from eval.scores import Scores
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _LABELS = {
     "output_tokens": "output tokens",
 }
 _MEANS = {"token_f1", "mrr"}  # the others are shares, shown in %
-_IN_SLICES = ("right", "token_f1", "needless_refusals", "refused_unanswerable", "hit@5", "mrr")
+_IN_SLICES = ("right", "token_f1", "needless_refusals", "refused_unanswerable", "hit@5")
 _SHORT = {"needless_refusals": "needless", "refused_unanswerable": "refused", "token_f1": "F1", "mrr": "MRR"}
 
 
@@ -66,12 +67,17 @@ def _heading(questions: Mapping[str, int]) -> str:
 
 
 def _figures(figures: Mapping[str, Figure]) -> "Table":
-    rows = [(_LABELS[name], _value(name, f), str(f.n), _interval(name, f)) for name, f in figures.items() if f.n]
+    rows = [
+        (_LABELS[name], _amount(name, f.value), str(f.n), f"{_amount(name, f.low)} to {_amount(name, f.high)}")
+        for name, f in figures.items()
+        if f.n
+    ]
     return _table(("", "value", "n", "95 % interval"), rows)
 
 
 def _slices(title: str, slices: Mapping[str, Mapping[str, Figure]]) -> "Table":
-    names = [name for name in _IN_SLICES if any(s[name].n for s in slices.values() if name in s)]
+    answered = "right" in next(iter(slices.values()))
+    names = _IN_SLICES if answered else RETRIEVAL
     rows = [(label, *(_value_with_n(name, figures[name]) for name in names)) for label, figures in slices.items()]
     return _table((title, *(f"{_SHORT.get(name, name)} (n)" for name in names)), rows)
 
@@ -81,11 +87,11 @@ def _costs(costs: Mapping[str, Cost]) -> "Table":
     return _table(("cost of a question", "median", "p95", "n"), rows)
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> "Table":
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> "Table":
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=" ")
     for place, column in enumerate(columns):
         made.add_column(column, justify="right" if place else "left")
     for row in rows:
@@ -93,22 +99,14 @@ def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> "Table":
     return made
 
 
-def _value(name: str, figure: Figure) -> str:
-    return _amount(name, figure.value)
-
-
 def _value_with_n(name: str, figure: Figure) -> str:
-    return f"{_amount(name, figure.value)} ({figure.n})" if figure.n else "-"
+    return f"{_amount(name, figure.value, decimals=0)} ({figure.n})" if figure.n else "-"
 
 
-def _interval(name: str, figure: Figure) -> str:
-    return f"{_amount(name, figure.low)} to {_amount(name, figure.high)}"
-
-
-def _amount(name: str, value: float | None) -> str:
+def _amount(name: str, value: float | None, *, decimals: int = 1) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if name in _MEANS else f"{100 * value:.1f} %"
+    return f"{value:.{decimals + 2}f}" if name in _MEANS else f"{100 * value:.{decimals}f} %"
 
 
 def _number(value: float | None) -> str:

@@ -9,7 +9,7 @@
       GenerationFailed        the language model did not answer
       BadQuestion             empty or too long
       BadGold                 gold or corpus lines that cannot be used
-      BadRun              an evaluation's folder holds another run, or rows that cannot be used
+      BadRun                    an evaluation's folder holds another run, or rows that cannot be used
 
 The message is one sentence for the user: what happened, to which value, what to type next.
 The command line prints it on standard error and returns 1; the page shows the same sentence.

@@ -15,8 +15,8 @@ _ACRONYM = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _ELIDED = re.compile(r"\b[lL] ?['’]")
 _LOOSE_POINT = re.compile(r"(?<!\d)\.|\.(?!\d)")
 _ACCENT = re.compile("[\u0300-\u036f]")  # not the vowel signs of Indic scripts, which are letters to their readers
-_UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
-_ARTICLES = frozenset("a an the il lo la i gli le l un uno una".split())
+_UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff])")
+_ARTICLES = frozenset(("a", "an", "the", "il", "lo", "la", "i", "gli", "le", "l", "un", "uno", "una"))
 
 
 def without_markers(text: str) -> str:
@@ -25,7 +25,7 @@ def without_markers(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """Return the words of `text`, folded, with single spaces between them; articles stay where there is nothing else."""
+    """Return the words of `text`, folded, single spaces between them; articles stay where there is nothing else."""
     text = _NUMBER.sub(_canonical_number, unicodedata.normalize("NFKC", text))
     text = _ACRONYM.sub(lambda match: match.group().replace(".", ""), text)
     text = _LOOSE_POINT.sub(" ", _ELIDED.sub(" ", text))

@@ -1,7 +1,8 @@
 """Retrieval by document: Success@1/5/10 (is a relevant document among the first k? shown as hit@k) and MRR.
 
 Computed by ir-measures (Apache-2.0; MacAvaney et al. 2022, https://arxiv.org/abs/2111.13466), where a question without
-results counts as zero. Success@k is not Recall@k, the share of the relevant documents found. MRR: Kantor & Voorhees 2000.
+results counts as zero. Success@k is not Recall@k, the share of the relevant documents found.
+MRR: Kantor & Voorhees 2000.
 """
 
 from collections.abc import Mapping, Sequence
