@@ -130,3 +130,10 @@ def test_no_single_document_holds_both_quotes_of_a_two_document_pair():
         assert len(pair["meta"]["quotes"]) >= 2
         for _, body in ARTICLES.values():
             assert not all(quote in body for quote in pair["meta"]["quotes"]), pair["id"]
+
+
+def test_gold_lines_shown_in_the_docs_are_the_samples_own():
+    docs = (SAMPLES.parent / "docs" / "formats.md").read_text(encoding="utf-8")
+    shown = [json.loads(line) for line in docs.splitlines() if line.startswith('{"id"') and '"answerable"' in line]
+    assert shown
+    assert [pair["id"] for pair in shown if pair not in PAIRS] == []
