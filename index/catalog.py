@@ -1,0 +1,250 @@
+"""The SQLite record of a library: documents, chunks, vectors, the lexical index and the settings it was built with.
+
+A document is in the library when `put` returns. Everything else (Chroma) can be made again from what is here.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.embed import Vectors
+from index.terms import stems, telling_terms, terms
+from index.types import Chunk, Document
+
+SCHEMA_VERSION = 1
+
+Keys = NDArray[np.int64]
+
+_SCHEMA = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY, text TEXT NOT NULL, title TEXT NOT NULL, source TEXT NOT NULL, language TEXT NOT NULL,
+    published TEXT NOT NULL, outlet TEXT NOT NULL, author TEXT NOT NULL, pages TEXT NOT NULL, sha256 TEXT NOT NULL,
+    origin TEXT NOT NULL  -- the file it came from; "" for one that came from none
+);
+CREATE TABLE chunks (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice, so a key says which vector is meant
+    document_id TEXT NOT NULL REFERENCES documents (id), id TEXT NOT NULL,
+    start_offset INTEGER NOT NULL, end_offset INTEGER NOT NULL, page INTEGER, heading TEXT NOT NULL
+);
+CREATE INDEX chunks_by_document ON chunks (document_id);
+CREATE TABLE vectors (key INTEGER PRIMARY KEY REFERENCES chunks (key), vector BLOB NOT NULL  /* float32 */);
+CREATE VIRTUAL TABLE lexical USING fts5 (title, terms, stems, tokenize = "unicode61 remove_diacritics 0");
+"""
+_DOCUMENT_FIELDS = "id, text, title, source, language, published, outlet, author, pages, sha256"
+_LEXICAL_WEIGHTS = "1.0, 1.0, 1.0"  # of title, terms, stems
+_VARIABLES_AT_ONCE = 900  # SQLite's oldest limit on the question marks of a statement is 999
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A document of the library without its text."""
+
+    id: str
+    title: str
+    source: str
+    language: str
+    published: str
+    characters: int
+    chunks: int
+    sha256: str
+    origin: str
+
+
+class Catalog:
+    """An open catalog. Safe to use from several threads; they take turns."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self._lock = threading.RLock()
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")  # what was reported as added survives a power cut
+        self._database.execute("PRAGMA secure_delete = ON")
+        self._database.execute("PRAGMA foreign_keys = ON")
+        if create:
+            self._create_tables()
+
+    def close(self) -> None:
+        """Close the file; the catalog cannot be used afterwards."""
+        with self._lock:
+            self._database.close()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the library was built with, by name."""
+        return dict(self._rows("SELECT name, value FROM settings"))
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with every change of the documents."""
+        return int(self._rows("SELECT value FROM settings WHERE name = 'generation'")[0][0])
+
+    def set_settings(self, values: Mapping[str, str]) -> None:
+        """Record `values`, replacing those of the same names."""
+        with self._transaction() as database:
+            database.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", values.items())
+
+    def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors, *, origin: str = "") -> None:
+        """Add `document` with its chunks and their vectors `(n, dimension)`, in place of one with the same id.
+
+        All of it or nothing, also when the process is killed.
+        """
+        with self._transaction() as database:
+            _delete(database, document.id)
+            database.execute(
+                f"INSERT INTO documents ({_DOCUMENT_FIELDS}, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*_document_values(document), origin),
+            )
+            for chunk, vector in zip(chunks, vectors, strict=True):
+                _insert_chunk(database, document, chunk, vector)
+            _advance(database)
+
+    def remove(self, document_ids: Sequence[str]) -> None:
+        """Take the documents out, all of them or none."""
+        with self._transaction() as database:
+            for document_id in document_ids:
+                _delete(database, document_id)
+            _advance(database)
+
+    def rows(self) -> list[DocumentRow]:
+        """Return every document without its text, by id."""
+        return [
+            DocumentRow(*row)
+            for row in self._rows(
+                "SELECT d.id, title, source, language, published, length(text), count(c.key), sha256, origin "
+                "FROM documents d LEFT JOIN chunks c ON c.document_id = d.id GROUP BY d.id ORDER BY d.id"
+            )
+        ]
+
+    def document(self, document_id: str) -> Document | None:
+        """Return a document with its text, None where there is none of that id."""
+        rows = self._rows(f"SELECT {_DOCUMENT_FIELDS} FROM documents WHERE id = ?", (document_id,))
+        if not rows:
+            return None
+        *values, pages, sha256 = rows[0]
+        return Document(*values, tuple(json.loads(pages)), sha256)
+
+    def chunk_count(self) -> int:
+        """Return how many chunks there are."""
+        return int(self._rows("SELECT count(*) FROM chunks")[0][0])
+
+    def chunk_spans(self, keys: Sequence[int]) -> dict[int, Chunk]:
+        """Return the chunks of `keys` by key, with empty texts: the text is the document's, from start to end."""
+        found = {}
+        for marks, part in _in_parts(keys):
+            columns = "key, id, document_id, start_offset, end_offset, page, heading"
+            query = f"SELECT {columns} FROM chunks WHERE key IN ({marks})"
+            for key, chunk_id, document_id, start, end, page, heading in self._rows(query, part):
+                found[key] = Chunk(chunk_id, document_id, "", start, end, page, heading)
+        return found
+
+    def vectors(self) -> tuple[Keys, Vectors]:
+        """Return the key of every chunk `(n,)`, ascending, and their unit vectors `(n, dimension)`."""
+        return _stacked(self._rows("SELECT key, vector FROM vectors ORDER BY key"))
+
+    def vectors_of(self, keys: Sequence[int]) -> tuple[Keys, Vectors]:
+        """Return those of `keys` that exist, ascending, and their vectors."""
+        rows = []
+        for marks, part in _in_parts(keys):
+            rows += self._rows(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", part)
+        return _stacked(sorted(rows))
+
+    def keys(self) -> set[int]:
+        """Return the keys of all chunks."""
+        return {key for (key,) in self._rows("SELECT key FROM chunks")}
+
+    def lexical(self, question: str, language: str, *, limit: int) -> list[tuple[int, float]]:
+        """Return `(key, BM25 score)` of the chunks that share terms with `question`, best first; higher is better.
+
+        Terms match as they are and stemmed by the rules of `language`. Nothing in `question` is query syntax.
+        """
+        plain, stemmed = telling_terms(question, language)
+        if not plain:
+            return []
+        match = f"{{title terms}} : ({_any_of(plain)})"
+        if stemmed:
+            match += f" OR stems : ({_any_of(stemmed)})"
+        query = (
+            f"SELECT rowid, -bm25(lexical, {_LEXICAL_WEIGHTS}) AS score FROM lexical "
+            "WHERE lexical MATCH ? ORDER BY score DESC, rowid LIMIT ?"
+        )
+        return [(key, score) for key, score in self._rows(query, (match, limit))]
+
+    def _create_tables(self) -> None:
+        with self._transaction() as database:
+            for statement in _SCHEMA.split(";\n"):
+                database.execute(statement)
+            values = {"schema": str(SCHEMA_VERSION), "generation": "0"}
+            database.executemany("INSERT INTO settings VALUES (?, ?)", values.items())
+
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._database.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+
+def _insert_chunk(database: sqlite3.Connection, document: Document, chunk: Chunk, vector: NDArray[np.float32]) -> None:
+    key = database.execute(
+        "INSERT INTO chunks (document_id, id, start_offset, end_offset, page, heading) VALUES (?, ?, ?, ?, ?, ?)",
+        (document.id, chunk.id, chunk.start, chunk.end, chunk.page, chunk.heading),
+    ).lastrowid
+    database.execute("INSERT INTO vectors VALUES (?, ?)", (key, vector.astype("<f4").tobytes()))
+    stemmed = stems(f"{document.title}\n{chunk.text}", document.language)
+    database.execute(
+        "INSERT INTO lexical (rowid, title, terms, stems) VALUES (?, ?, ?, ?)",
+        (key, " ".join(terms(document.title)), " ".join(terms(chunk.text)), " ".join(stemmed)),
+    )
+
+
+def _delete(database: sqlite3.Connection, document_id: str) -> None:
+    of_document = "IN (SELECT key FROM chunks WHERE document_id = ?)"
+    database.execute(f"DELETE FROM lexical WHERE rowid {of_document}", (document_id,))
+    database.execute(f"DELETE FROM vectors WHERE key {of_document}", (document_id,))
+    database.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
+    database.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+
+
+def _advance(database: sqlite3.Connection) -> None:
+    database.execute("UPDATE settings SET value = CAST(value AS INTEGER) + 1 WHERE name = 'generation'")
+
+
+def _document_values(document: Document) -> tuple[str, ...]:
+    d = document
+    pages = json.dumps(d.pages)
+    return d.id, d.text, d.title, d.source, d.language, d.published, d.outlet, d.author, pages, d.sha256
+
+
+def _any_of(words: Sequence[str]) -> str:
+    """Return an FTS5 expression; each word is a quoted string and holds no quote, since a term has only letters."""
+    return " OR ".join(f'"{word}"' for word in words)
+
+
+def _in_parts(keys: Sequence[int]) -> Iterator[tuple[str, Sequence[int]]]:
+    for i in range(0, len(keys), _VARIABLES_AT_ONCE):
+        part = [int(key) for key in keys[i : i + _VARIABLES_AT_ONCE]]
+        yield ", ".join("?" * len(part)), part
+
+
+def _stacked(rows: Sequence[tuple[Any, ...]]) -> tuple[Keys, Vectors]:
+    keys = np.array([key for key, _ in rows], dtype=np.int64)
+    joined = np.frombuffer(b"".join(vector for _, vector in rows), dtype="<f4")
+    return keys, joined.astype(np.float32, copy=False).reshape(len(rows), -1 if rows else 0)
