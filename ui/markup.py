@@ -173,19 +173,26 @@ def _neighbours(citations: Sequence[Citation]) -> list[list[Citation]]:
 
 
 def _excerpt_html(document: Document, citations: Sequence[Citation], turn: int, words: Words) -> Markup:
-    """Return the quotes, marked, in the document's words around them; page.js leads their numbers back to the markers."""
+    """Return the quotes, marked, in the document's words around them."""
     text = document.text
     parts: list[Markup | str] = [before_quote(text, citations[0].start)]
     for n, citation in enumerate(citations):
         if n:
             parts.append(text[citations[n - 1].end : citation.start])
-        back = words["back"].format(n=citation.marker)
-        parts.append(Markup(
-            '<a class="marker back" href="#turn-{}" aria-label="{}">{}</a><mark id="quote-{}-{}" tabindex="-1">{}</mark>'
-        ).format(turn, back, citation.marker, turn, citation.marker, _verbatim(citation.quote)))  # fmt: skip
+        parts.append(_mark_html(citation, turn, words))
     parts.append(after_quote(text, citations[-1].end))
     return Markup('<blockquote lang="{}" dir="auto">{}</blockquote>').format(
         _language(document.language), _joined(parts)
+    )
+
+
+def _mark_html(citation: Citation, turn: int, words: Words) -> Markup:
+    """Return the quote, marked, after its number, which page.js leads back to the marker in the answer."""
+    back = Markup('<a class="marker back" href="#turn-{}" aria-label="{}">{}</a>').format(
+        turn, words["back"].format(n=citation.marker), citation.marker
+    )
+    return back + Markup('<mark id="quote-{}-{}" tabindex="-1">{}</mark>').format(
+        turn, citation.marker, _verbatim(citation.quote)
     )
 
 

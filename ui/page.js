@@ -2,7 +2,7 @@
 // Runs once, as the `js_on_load` of the page's head. It reads only ids and hrefs that markup.py wrote.
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const fonte = document.getElementById("fonte");
+const fonte = element.closest("#fonte"); // Gradio hands over `element`; what stands below may not be there yet
 
 function show(target) {
   target.closest("details")?.setAttribute("open", "");
@@ -42,9 +42,9 @@ for (const [begin, end] of [["mouseover", "mouseout"], ["focusin", "focusout"]])
 
 let turn = "";
 new MutationObserver(() => {
-  const question = document.querySelector("#reply .question");
-  if (question && question.id !== turn) {
-    document.getElementById("now").scrollIntoView({ block: "start", behavior: calm.matches ? "auto" : "smooth" });
+  const question = fonte.querySelector("#reply .question")?.id ?? "";
+  if (turn && question && question !== turn) {
+    requestAnimationFrame(() => fonte.querySelector("#now").scrollIntoView({ block: "start" }));
   }
-  turn = question?.id ?? "";
-}).observe(document.getElementById("reply"), { childList: true, subtree: true, attributes: true, attributeFilter: ["id"] });
+  turn = question;
+}).observe(fonte, { childList: true, subtree: true, attributes: true, attributeFilter: ["id"] });
