@@ -31,5 +31,9 @@ def render(name: str, language: str, **values: str) -> str:
 @cache
 def fingerprint() -> str:
     """Return a SHA-256 over all templates, for receipts."""
-    parts = sorted((file.name, file.read_text(encoding="utf-8")) for file in files(__name__).iterdir() if file.name.endswith(".txt"))
+    parts = sorted(
+        (file.name, file.read_text(encoding="utf-8"))
+        for file in files(__name__).iterdir()
+        if file.name.endswith(".txt")
+    )
     return hashlib.sha256(repr(parts).encode()).hexdigest()

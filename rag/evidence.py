@@ -28,6 +28,11 @@ class Sentence:
     end: int
     text: str
 
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Where it stands: document id, start and end."""
+        return self.passage.document.id, self.start, self.end
+
 
 def split_passages(passages: Sequence[Passage]) -> list[Sentence]:
     """Return the sentences of `passages`, best passage first, each stretch of text once."""
@@ -42,20 +47,22 @@ def split_passages(passages: Sequence[Passage]) -> list[Sentence]:
     return sentences
 
 
-def lexical_relevance(question: str, sentences: Sequence[Sentence]) -> NDArray[np.float64]:
+def lexical_relevance(question: str, language: str, sentences: Sequence[Sentence]) -> NDArray[np.float64]:
     """Return for each sentence the share of the question's content words in it, rare words counting more. 0..1."""
-    wanted = content_words(question)
-    held = [content_words(f"{s.passage.document.title} {s.text}") for s in sentences]
+    wanted = content_words(question, language)
+    held = [content_words(f"{s.passage.document.title} {s.text}", s.passage.document.language) for s in sentences]
     counts = Counter(word for words in held for word in wanted if overlap(word, words))
     weight = {word: math.log(1 + len(sentences) / (1 + counts[word])) for word in wanted}
     total = sum(weight.values()) or 1.0
     return np.array([sum(weight[w] * overlap(w, words) for w in wanted) / total for words in held])
 
 
-def score_sentences(question: str, sentences: Sequence[Sentence], cosines: NDArray[np.float32]) -> NDArray[np.float64]:
+def score_sentences(
+    question: str, language: str, sentences: Sequence[Sentence], cosines: NDArray[np.float32]
+) -> NDArray[np.float64]:
     """Return how much each sentence is worth to `question`; higher is better, comparable within one question only."""
     ranks = np.array([s.passage.rank for s in sentences], dtype=float)
-    return cosines + _LEXICAL_WEIGHT * lexical_relevance(question, sentences) + _RANK_WEIGHT / ranks
+    return cosines + _LEXICAL_WEIGHT * lexical_relevance(question, language, sentences) + _RANK_WEIGHT / ranks
 
 
 def count_tokens(text: str) -> int:

@@ -48,7 +48,9 @@ def load_settings(**flags: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}" for e in error.errors())
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}" for e in error.errors()
+        )
         raise FonteError(f"These settings cannot be used: {wrong}.") from None
     except ValueError as error:  # a fonte.toml that is not TOML
         raise FonteError(f"fonte.toml cannot be read: {error}.") from None

@@ -25,7 +25,11 @@ class Evidence:
     start: int
     end: int
     text: str
-    score: float = 0.0  # how well it matches the question; cosine
+    score: float = 0.0  # of its sentence nearest to the question; cosine
+
+    def holds(self, document_id: str, start: int, end: int) -> bool:
+        """Whether `document_id`'s text from `start` to `end` is part of it."""
+        return self.passage.document.id == document_id and self.start <= start and end <= self.end
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def read_article(path: Path) -> tuple[dict[str, str], str]:
     return {name: value.strip('"') for name, value in fields.items()}, body
 
 
-ARTICLES = {path.name: read_article(path) for path in sorted(SAMPLES.glob("*.md")) if path.name != "README.md"}
+ARTICLES = {path.name: read_article(path) for path in sorted(SAMPLES.glob("*.md"))}
 PAIRS = [json.loads(line) for line in (SAMPLES / "gold.jsonl").read_text(encoding="utf-8").splitlines()]
 ANSWERABLE = [pair for pair in PAIRS if pair["answerable"]]
 

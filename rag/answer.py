@@ -1,0 +1,217 @@
+"""A question to a cited answer: the whole story, in the order in which it happens."""
+
+import time
+from collections.abc import Generator as Yielding
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import prompts
+from index.errors import BadQuestion
+from index.language import detect_language
+from index.library import Library
+from index.types import Passage
+from rag.abstain import best_cosine, is_refusal, may_become_refusal, refusal_probability
+from rag.cite import cite, parse_claims, write_answer
+from rag.conversation import standalone
+from rag.evidence import Sentence, choose_evidence, score_sentences, split_passages
+from rag.generate import Generation, Generator
+from rag.messages import build_messages
+from rag.types import Answer, Citation, Claim, Event, Evidence, Finished, Piece, Retrieved, Turn
+
+LEAST_COSINE = 0.80  # no sentence this near: the subject is absent, and the model is not asked
+MOST_REFUSAL = 0.5  # a higher probability that the model begins a refusal is one
+
+
+class Answerer:
+    """Answers questions from one library with one generator. Same question, same library, same models: same answer."""
+
+    def __init__(
+        self,
+        library: Library,
+        generator: Generator,
+        *,
+        passages: int = 8,
+        evidence_tokens: int = 320,
+        answer_tokens: int = 160,
+        question_chars: int = 2000,
+    ) -> None:
+        self.library = library
+        self.generator = generator
+        self.passages = passages
+        self.evidence_tokens = evidence_tokens
+        self.answer_tokens = answer_tokens
+        self.question_chars = question_chars
+
+    def answer(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+        """Return the verified answer. Raises FonteError (a bad question, a model that does not answer)."""
+        for event in self.events(question, history):
+            if isinstance(event, Finished):
+                return event.answer
+        raise RuntimeError("the events ended without an answer")
+
+    def events(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Event]:
+        """Yield the passages, then the model's pieces as they come, then the verified answer.
+
+        Closing the iterator stops the model. Raises FonteError as `answer` does.
+        """
+        clock = _Clock()
+        question = check_question(question, most_chars=self.question_chars)
+        language = detect_language(question)
+        wanted = standalone(question, history, language)
+        passages = tuple(self.library.search(wanted, k=self.passages))
+        language = language or _fallback_language(history, passages)
+        clock.mark("retrieve_s")
+        yield Retrieved(passages)
+
+        draft = _Draft(question, language, passages, self._receipt(passages), clock)
+        reading = self._read(wanted, language, passages)
+        if best_cosine(reading.evidence) < LEAST_COSINE:
+            yield Finished(draft.refuse("no passage is near the question"))
+            return
+
+        messages = build_messages(wanted, language, reading.evidence)
+        generation = self.generator.generate(messages, max_tokens=self.answer_tokens)
+        try:
+            text = yield from _stream(generation, clock)
+        finally:
+            generation.close()
+        clock.count(generation)
+        if is_refusal(text) or refusal_probability(generation.first_token) > MOST_REFUSAL:
+            yield Finished(draft.refuse("the model found no answer in the nearest passages"))
+            return
+
+        claims, citations = self._cite(text, wanted, language, reading)
+        if not citations:
+            yield Finished(draft.refuse("no passage supports what the model wrote"))
+            return
+        yield Finished(draft.finish(claims, citations))
+
+    def _read(self, question: str, language: str, passages: Sequence[Passage]) -> "_Reading":
+        sentences = split_passages(passages)
+        if not sentences:
+            return _Reading([], np.zeros((0, self.library.embedder.dimension), dtype=np.float32), [])
+        vectors = self.library.embedder.embed_passages([s.text for s in sentences])
+        cosines = vectors @ self.library.embedder.embed_queries([question])[0]
+        scores = score_sentences(question, language, sentences, cosines)
+        evidence = choose_evidence(sentences, scores, cosines, budget_tokens=self.evidence_tokens)
+        return _Reading(sentences, vectors, evidence)
+
+    def _cite(self, text: str, question: str, language: str, reading: "_Reading") -> tuple[list[Claim], list[Citation]]:
+        shown = [i for i, s in enumerate(reading.sentences) if any(e.holds(*s.place) for e in reading.evidence)]
+
+        def similarity(texts: Sequence[str]) -> NDArray[np.float32]:
+            cosines: NDArray[np.float32] = self.library.embedder.embed_passages(texts) @ reading.vectors[shown].T
+            return cosines
+
+        claims, citations = cite(
+            parse_claims(text, language),
+            reading.evidence,
+            [reading.sentences[i] for i in shown],
+            similarity,
+            question=question,
+            language=language,
+        )
+        # What nothing supports is left out; where nothing is left, the caller refuses.
+        return [claim for claim in claims if claim.markers], citations
+
+    def _receipt(self, passages: Sequence[Passage]) -> Mapping[str, object]:
+        return {
+            "model": self.generator.name,
+            "model_sha256": self.generator.fingerprint,
+            "embedder": self.library.embedder.name,
+            "embedder_sha256": self.library.embedder.fingerprint,
+            "prompts_sha256": prompts.fingerprint(),
+            "library_sha256": self.library.fingerprint,
+            "passages": [passage.chunk.id for passage in passages],
+            "passages_most": self.passages,
+            "evidence_tokens": self.evidence_tokens,
+            "answer_tokens": self.answer_tokens,
+        }
+
+
+def check_question(question: str, *, most_chars: int) -> str:
+    """Return `question` stripped. Raises BadQuestion where it is empty or longer than `most_chars`."""
+    question = " ".join(question.split())
+    if not any(c.isalnum() for c in question):
+        raise BadQuestion('The question is empty. Ask something: fonte ask "who are the interim co-CEOs?"')
+    if len(question) > most_chars:
+        raise BadQuestion(f"The question has {len(question):,} characters; at most {most_chars:,} can be asked.")
+    return question
+
+
+def _fallback_language(history: Sequence[Turn], passages: Sequence[Passage]) -> str:
+    """Return a language for a question too short to tell: that of the conversation, else of the best passage."""
+    earlier = next((detect_language(turn.text) for turn in reversed(history) if turn.speaker == "user"), "")
+    return earlier or next((p.document.language for p in passages if p.document.language), "en")
+
+
+def _stream(generation: Generation, clock: "_Clock") -> Yielding[Piece, None, str]:
+    """Yield the pieces of a reply, none of a refusal; return the whole text."""
+    text, shown = "", 0
+    for piece in generation:
+        clock.mark("first_token_s")
+        text += piece
+        if not may_become_refusal(text):
+            yield Piece(text[shown:])
+            shown = len(text)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The sentences of the passages, their vectors `(n, dimension)`, and what of them the model is shown."""
+
+    sentences: list[Sentence]
+    vectors: NDArray[np.float32]
+    evidence: list[Evidence]
+
+
+class _Clock:
+    """Seconds since the question came, and tokens."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self.timings = {"retrieve_s": 0.0, "first_token_s": 0.0, "total_s": 0.0, "prompt_tokens": 0, "output_tokens": 0}
+
+    def mark(self, name: str) -> None:
+        if not self.timings[name]:
+            self.timings[name] = round(time.perf_counter() - self._started, 4)
+
+    def count(self, generation: Generation) -> None:
+        self.timings["prompt_tokens"] = generation.prompt_tokens
+        self.timings["output_tokens"] = generation.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What every answer to one question shares."""
+
+    question: str
+    language: str
+    passages: tuple[Passage, ...]
+    receipt: Mapping[str, object]
+    clock: _Clock
+
+    def refuse(self, reason: str) -> Answer:
+        return self._answer(prompts.render("refusal", self.language), (), (), reason)
+
+    def finish(self, claims: Sequence[Claim], citations: Sequence[Citation]) -> Answer:
+        return self._answer(write_answer(claims), claims, citations, "")
+
+    def _answer(self, text: str, claims: Sequence[Claim], citations: Sequence[Citation], reason: str) -> Answer:
+        self.clock.mark("total_s")
+        return Answer(
+            question=self.question,
+            text=text,
+            language=self.language,
+            claims=tuple(claims),
+            citations=tuple(citations),
+            abstained=bool(reason),
+            reason=reason,
+            passages=self.passages,
+            timings=self.clock.timings,
+            receipt=self.receipt,
+        )
