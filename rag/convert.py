@@ -1,9 +1,9 @@
 """The embedder's 4-bit file to a folder that sentence-transformers opens.
 
 The file (magic `E5S1`, little-endian) is a BERT encoder quantised to 4 bits together with its tokenizer. It is written
-out once as float16: a weight is a whole number from -8 to 7 times a float16 scale, so rounding to float16 costs at most
-one part in 2,048, far below what 4 bits already cost (vectors agree with the exact ones to cosine 0.9999998), and halves
-the file against float32. `config.json` still says float32: what a loader computes in unless told otherwise.
+out once as float16, half the size of float32: a weight is a whole number from -8 to 7 times a float16 scale, so this
+rounds by at most one part in 2,048, far less than 4 bits did (vectors agree with the exact ones to cosine 0.9999998).
+`config.json` says float32 all the same, which is what a loader then computes in unless told otherwise.
 
 Everything here is deterministic to the byte, on any machine and with any library version, because the catalogue pins
 the SHA-256 of each file that comes out. That is why the safetensors container is written by hand.
@@ -185,7 +185,7 @@ def read_weights(data: NDArray[np.uint8], tensor: Tensor) -> Iterator[NDArray[np
 
 
 def unpack_blocks(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the weights `(32 n,)` of 4-bit `blocks` `(n, 18)`; a block's low nibbles are its weights 0..15, high 16..31."""
+    """Return the weights `(32 n,)` of `blocks` `(n, 18)`; low nibbles are a block's weights 0..15, high ones 16..31."""
     scales = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
     nibbles = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1)
     weights: NDArray[np.float32] = (nibbles.astype(np.float32) - 8) * scales
