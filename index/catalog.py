@@ -53,24 +53,37 @@ class DocumentRow:
     source: str
     language: str
     published: str
+    outlet: str
+    author: str
+    sha256: str
+    origin: str  # the file it came from, "" where from none
     characters: int
     chunks: int
-    sha256: str
-    origin: str
 
 
 class Catalog:
     """An open catalog. Safe to use from several threads; they take turns."""
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")  # what was reported as added survives a power cut
         self._database.execute("PRAGMA secure_delete = ON")
         self._database.execute("PRAGMA foreign_keys = ON")
-        if create:
-            self._create_tables()
+
+    @classmethod
+    def create(cls, path: Path, settings: Mapping[str, str]) -> None:
+        """Make an empty catalog at `path`, whole or not at all."""
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        database = sqlite3.connect(part)
+        database.executescript(_SCHEMA)
+        values = {"schema": str(SCHEMA_VERSION), "generation": "0", **settings}
+        database.executemany("INSERT INTO settings VALUES (?, ?)", values.items())
+        database.commit()
+        database.close()
+        part.replace(path)
 
     def close(self) -> None:
         """Close the file; the catalog cannot be used afterwards."""
@@ -87,10 +100,18 @@ class Catalog:
         """A number that grows with every change of the documents."""
         return int(self._rows("SELECT value FROM settings WHERE name = 'generation'")[0][0])
 
-    def set_settings(self, values: Mapping[str, str]) -> None:
-        """Record `values`, replacing those of the same names."""
-        with self._transaction() as database:
-            database.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", values.items())
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Within it, everything read is of one moment, whatever other threads and processes write."""
+        with self._lock:
+            if self._database.in_transaction:
+                yield
+                return
+            self._database.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._database.execute("COMMIT")
 
     def put(self, document: Document, chunks: Sequence[Chunk], vectors: Vectors, *, origin: str = "") -> None:
         """Add `document` with its chunks and their vectors `(n, dimension)`, in place of one with the same id.
@@ -99,6 +120,7 @@ class Catalog:
         """
         with self._transaction() as database:
             _delete(database, document.id)
+            database.execute("INSERT OR IGNORE INTO settings VALUES ('dimension', ?)", (str(vectors.shape[1]),))
             database.execute(
                 f"INSERT INTO documents ({_DOCUMENT_FIELDS}, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*_document_values(document), origin),
@@ -119,8 +141,8 @@ class Catalog:
         return [
             DocumentRow(*row)
             for row in self._rows(
-                "SELECT d.id, title, source, language, published, length(text), count(c.key), sha256, origin "
-                "FROM documents d LEFT JOIN chunks c ON c.document_id = d.id GROUP BY d.id ORDER BY d.id"
+                "SELECT d.id, title, source, language, published, outlet, author, sha256, origin, length(text), "
+                "count(c.key) FROM documents d LEFT JOIN chunks c ON c.document_id = d.id GROUP BY d.id ORDER BY d.id"
             )
         ]
 
@@ -129,8 +151,8 @@ class Catalog:
         rows = self._rows(f"SELECT {_DOCUMENT_FIELDS} FROM documents WHERE id = ?", (document_id,))
         if not rows:
             return None
-        *values, pages, sha256 = rows[0]
-        return Document(*values, tuple(json.loads(pages)), sha256)
+        fields = dict(zip(_DOCUMENT_FIELDS.split(", "), rows[0], strict=True))
+        return Document(**fields | {"pages": tuple(json.loads(fields["pages"]))})
 
     def chunk_count(self) -> int:
         """Return how many chunks there are."""
@@ -177,13 +199,6 @@ class Catalog:
             "WHERE lexical MATCH ? ORDER BY score DESC, rowid LIMIT ?"
         )
         return [(key, score) for key, score in self._rows(query, (match, limit))]
-
-    def _create_tables(self) -> None:
-        with self._transaction() as database:
-            for statement in _SCHEMA.split(";\n"):
-                database.execute(statement)
-            values = {"schema": str(SCHEMA_VERSION), "generation": "0"}
-            database.executemany("INSERT INTO settings VALUES (?, ?)", values.items())
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:

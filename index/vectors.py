@@ -72,9 +72,10 @@ class ChromaVectors:
             return
         os.environ.update(TELEMETRY_OFF)
         import chromadb
+        from chromadb.config import Settings
         from llama_index.vector_stores.chroma import ChromaVectorStore
 
-        settings = chromadb.Settings(anonymized_telemetry=False, _env_file=None)  # nor a .env that lies in the folder
+        settings = Settings(anonymized_telemetry=False, _env_file=None)  # nor a .env that lies in the folder
         self._client = chromadb.PersistentClient(path=str(self._folder), settings=settings)
         # No embedding function: Chroma's default one would fetch a model from the network.
         collection = self._client.get_or_create_collection(
