@@ -51,24 +51,30 @@ class WheelFetcher:
         """Fill each wheel's folder with exactly that wheel; what is there and right is kept. Raises PipError."""
         missing = [wheel for wheel, folder in folders.items() if not holds(only_wheel(folder), wheel.content)]
         anything_came = len(missing) < len(folders)
-        tries = dict.fromkeys(missing, 1)
+        tries = dict.fromkeys(missing, 0)
+        work: dict[Future[None], Wheel] = {}
         pool = ThreadPoolExecutor(WHEELS_AT_ONCE, thread_name_prefix="wheels")
         try:
-            work: dict[Future[None], Wheel] = {pool.submit(self._download, w, folders[w]): w for w in missing}
-            while work:
+            while missing or work:
+                # The first goes alone and once: without a network the answer should take a second.
+                while missing and (anything_came or not work):
+                    wheel = missing.pop(0)
+                    work[pool.submit(self._download, wheel, folders[wheel])] = wheel
                 finished, _ = wait(work, timeout=POLL_S, return_when=FIRST_COMPLETED)
                 on_bytes(sum(min(wheel.content.bytes, bytes_in(folder)) for wheel, folder in folders.items()))
                 for future in finished:
                     wheel, problem = work.pop(future), future.exception()
                     anything_came = anything_came or problem is None
-                    if problem is None:
-                        continue
-                    # Without a network nothing comes at all, and the answer should take a second, not three tries.
-                    again = isinstance(problem, PipError) and not problem.is_final and anything_came
-                    if not again or tries[wheel] == TRIES:
-                        raise problem
                     tries[wheel] += 1
-                    work[pool.submit(self._download, wheel, folders[wheel])] = wheel
+                    if (
+                        isinstance(problem, PipError)
+                        and not problem.is_final
+                        and anything_came
+                        and tries[wheel] < TRIES
+                    ):
+                        missing.append(wheel)
+                    elif problem:
+                        raise problem
         finally:  # also on Ctrl-C: no pip goes on behind the user's back
             self._stopped.set()
             for process in tuple(self._running):
