@@ -5,12 +5,10 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from filelock import FileLock, Timeout
-from index.library import Library
 
 import index
 import prompts
@@ -18,7 +16,12 @@ import rag
 from eval.data import Gold, Quote, Row, append_row, fingerprint, read_run, write_run, write_text
 from eval.report import write_scores
 from eval.scores import Scores, TextOf, score
+from index.chunk import CHUNK_TOKENS, CHUNKER
+from index.embed import Embedder
 from index.errors import BadGold, BadRun, FonteError
+from index.library import Library, Progress
+from index.load import Failure, SourceFile, find_files, load_documents
+from index.types import Document
 from rag.types import Answer, Turn
 
 RUN, SCORES, SETTINGS = "run.jsonl", "scores.json", "run.json"
@@ -60,8 +63,7 @@ def evaluate(
     """
     if answerer is None and not retrieval_only:
         raise ValueError("answerer is None")
-    text_of = _text_of(library)
-    _check_relevant(golds, text_of)
+    _check_relevant(golds, library)
     depends_on = _depends_on(golds, library, k if retrieval_only else None) | dict(settings or {})
     ask = _retrieving(library, k) if answerer is None or retrieval_only else _answering(answerer)
     with _held(out):
@@ -72,9 +74,47 @@ def evaluate(
         for row in _ask_rest(golds, rows, ask, on_progress):
             append_row(out / RUN, row)
             rows[row.id] = row
-        scores = score(golds, rows.values(), text_of, retrieval_only=retrieval_only, settings=depends_on)
+        scores = score(golds, rows.values(), _text_of(library), retrieval_only=retrieval_only, settings=depends_on)
         write_scores(scores, out / SCORES)
     return scores
+
+
+def library_for(
+    corpus: Path, cache: Path, embedder: Embedder, *, on_progress: Callable[[Progress], None] | None = None
+) -> Library:
+    """Return a library of exactly the documents in `corpus`, a file or folder; made under `cache` the first time.
+
+    Its folder is named by what it is made from, so a changed corpus gets another. An interrupted making goes on next
+    time. Raises BadGold where anything in `corpus` cannot be read: figures over half a corpus would mislead.
+    """
+    found = find_files([corpus])
+    failures = list(found.failed)
+    documents = [] if failures else list(_read_corpus(found.files, failures))
+    if failures:
+        more = f"; and {len(failures) - 5} more" if len(failures) > 5 else ""
+        raise BadGold(f"This corpus cannot be used: {'; '.join(map(str, failures[:5]))}{more}.")
+    library = Library.open(cache / _corpus_fingerprint(documents, embedder), embedder, create=True)
+    try:
+        library.add_documents(documents, on_progress=on_progress)
+    except BaseException:
+        library.close()
+        raise
+    return library
+
+
+def _read_corpus(files: Sequence[SourceFile], failures: list[Failure]) -> Iterator[Document]:
+    # The user named the corpus: however large it is, it is meant.
+    largest_mb = max(file.path.stat().st_size for file in files) / 1e6 + 1
+    for _, document in load_documents(files, on_failure=failures.append, max_file_mb=largest_mb):
+        if document:
+            yield document
+
+
+def _corpus_fingerprint(documents: Sequence[Document], embedder: Embedder) -> str:
+    digest = hashlib.sha256(f"{embedder.fingerprint}\n{CHUNKER}/{CHUNK_TOKENS}".encode())
+    for document in documents:
+        digest.update(f"\n{json.dumps([document.id, document.sha256])}".encode())
+    return digest.hexdigest()[:32]
 
 
 def _ask_rest(
@@ -194,21 +234,14 @@ def _held(out: Path) -> Iterator[None]:
 
 def _text_of(library: Library) -> TextOf:
     """Return a look-up of a document's text by its id, None where the library has no such document."""
-
-    @cache
-    def text_of(id: str) -> str | None:
-        try:
-            return library.document(id).text
-        except KeyError:
-            return None
-
-    return text_of
+    known = {row.id for row in library.documents()}
+    return lambda id: library.document(id).text if id in known else None
 
 
-def _check_relevant(golds: Sequence[Gold], text_of: TextOf) -> None:
+def _check_relevant(golds: Sequence[Gold], library: Library) -> None:
     """Raise BadGold where the library holds none of the relevant documents: the pairs belong to other ones."""
     relevant = [id for gold in golds if gold.answerable for id in gold.relevant]
-    if relevant and all(text_of(id) is None for id in relevant):
+    if relevant and not {row.id for row in library.documents()} & set(relevant):
         raise BadGold(
             f"The library holds none of the documents that the gold pairs call relevant, such as {relevant[0]!r}: "
             "choose the library or corpus they were written for, or correct their ids (fonte list)."

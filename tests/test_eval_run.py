@@ -1,0 +1,293 @@
+"""An evaluation from gold pairs to scores.json: interrupted, resumed, refused. The library is real."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from eval.data import Gold, read_run
+from eval.run import evaluate, library_for
+from index.embed import Embedder
+from index.errors import BadGold, BadRun, FonteError, GenerationFailed
+from index.library import Library, Progress
+from rag.types import Answer, Citation, Turn
+
+CORPUS = {
+    "museum": "Ada Conti has led the museum since 2019. The roof was repaired in 2021.",
+    "library": "Bruno Neri runs the city library. It lends forty thousand books a year.",
+    "garden": "The botanical garden grows palms and orchids. Carla Riva looks after them.",
+}
+GOLDS = [
+    Gold("led", "Who has led the museum?", ("Ada Conti",), ("museum",), True, "en", "factoid"),
+    Gold("runs", "Who runs the city library?", ("Bruno Neri",), ("library",), True, "en", "factoid"),
+    Gold("cost", "How much did the roof cost?", (), (), False, "en", "unanswerable"),
+    Gold("palms", "Who looks after palms and orchids?", ("Carla Riva",), ("garden",), True, "en", "factoid"),
+    Gold("books", "How many books does the library lend?", ("forty thousand",), ("library",), True, "en", "factoid"),
+    Gold("roof", "When was the roof repaired?", ("2021",), ("museum",), True, "en", "factoid"),
+]
+SETTINGS = {"model": "first sentence"}
+
+
+class FirstSentence:
+    """Answers with the first sentence of the best passage, quoted; `before` sees each question first."""
+
+    def __init__(self, library: Library, before: Callable[[str], None] = lambda question: None) -> None:
+        self.library, self.before = library, before
+        self.asked: list[tuple[str, list[Turn]]] = []
+
+    def answer(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+        self.before(question)
+        self.asked.append((question, list(history)))
+        passages = self.library.search(question, k=3)
+        best = passages[0].document
+        end = best.text.index(".") + 1
+        citation = Citation(1, best.id, 0, end, best.text[:end], 1.0)
+        times = {"first_token_s": 0.1, "total_s": 0.2, "prompt_tokens": 100.0, "output_tokens": 9.0}
+        return Answer(question, f"{citation.quote} [1]", "en", (), (citation,), False, "", tuple(passages), times)
+
+
+def write_corpus(path: Path, texts: dict[str, str] = CORPUS) -> Path:
+    path.write_text("".join(json.dumps({"id": id, "text": text}) + "\n" for id, text in texts.items()))
+    return path
+
+
+@pytest.fixture
+def library(tmp_path: Path, fake_embedder: Embedder) -> Iterator[Library]:
+    with library_for(write_corpus(tmp_path / "corpus.jsonl"), tmp_path / "cache", fake_embedder) as opened:
+        yield opened
+
+
+def failing_at(*numbers: int, error: type[BaseException]) -> Callable[[str], None]:
+    count = 0
+
+    def before(question: str) -> None:
+        nonlocal count
+        count += 1
+        if count in numbers:
+            raise error("The model stopped.")
+
+    return before
+
+
+def without_cost(path: Path) -> dict[str, object]:
+    scores = json.loads(path.read_text())
+    del scores["cost"]
+    return dict(scores)
+
+
+def test_every_question_has_its_row_and_the_scores_their_file(library: Library, tmp_path: Path) -> None:
+    scores = evaluate(GOLDS, FirstSentence(library), library, tmp_path / "out", settings=SETTINGS)
+    rows = read_run(tmp_path / "out" / "run.jsonl")
+    assert [row.id for row in rows] == [gold.id for gold in GOLDS]
+    assert rows[0].retrieved[0] == "museum"
+    assert len(set(rows[0].retrieved)) == len(rows[0].retrieved)
+    assert rows[0].quotes[0].text == CORPUS["museum"][:40]
+    assert (rows[0].prompt_tokens, rows[0].total_s) == (100, 0.2)
+    assert scores.figures["quotes_verbatim"].value == 1.0
+    assert scores.figures["refused_unanswerable"].value == 0.0
+    assert without_cost(tmp_path / "out" / "scores.json")["settings"] == scores.settings
+    assert scores.settings["model"] == "first sentence"
+
+
+@pytest.mark.parametrize("at", [1, 3, 6])
+def test_an_interrupted_run_goes_on_and_scores_the_same(library: Library, tmp_path: Path, at: int) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    evaluate(GOLDS, FirstSentence(library), library, whole, settings=SETTINGS)
+    interrupted = FirstSentence(library, failing_at(at, error=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(GOLDS, interrupted, library, parts, settings=SETTINGS)
+    assert not (parts / "scores.json").exists()
+    resumed = FirstSentence(library)
+    evaluate(GOLDS, resumed, library, parts, settings=SETTINGS)
+    assert len(interrupted.asked) + len(resumed.asked) == len(GOLDS)
+    assert without_cost(parts / "scores.json") == without_cost(whole / "scores.json")
+    assert (parts / "run.jsonl").read_bytes() == (whole / "run.jsonl").read_bytes()
+
+
+def test_a_torn_last_line_is_asked_again(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    evaluate(GOLDS, FirstSentence(library), library, out, settings=SETTINGS)
+    whole = (out / "run.jsonl").read_bytes()
+    (out / "run.jsonl").write_bytes(whole[:-20])
+    again = FirstSentence(library)
+    evaluate(GOLDS, again, library, out, settings=SETTINGS)
+    assert [question for question, _ in again.asked] == [GOLDS[-1].question]
+    assert (out / "run.jsonl").read_bytes() == whole
+
+
+def test_a_finished_run_asks_nothing_and_fresh_asks_everything(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    evaluate(GOLDS, FirstSentence(library), library, out)
+    before = (out / "scores.json").read_bytes()
+    second, third = FirstSentence(library), FirstSentence(library)
+    evaluate(GOLDS, second, library, out)
+    assert second.asked == []
+    assert (out / "scores.json").read_bytes() == before
+    evaluate(GOLDS, third, library, out, fresh=True)
+    assert len(third.asked) == len(GOLDS)
+
+
+def test_other_pairs_or_settings_are_refused_and_nothing_is_touched(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    evaluate(GOLDS, FirstSentence(library), library, out, settings=SETTINGS)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(BadRun, match=r"differs in: gold\. Choose another .* with --out, or start over with --fresh"):
+        evaluate(GOLDS[:-1], FirstSentence(library), library, out, settings=SETTINGS)
+    with pytest.raises(BadRun, match="differs in: model"):
+        evaluate(GOLDS, FirstSentence(library), library, out, settings={"model": "another"})
+    with pytest.raises(BadRun, match="retrieval_only"):
+        evaluate(GOLDS, None, library, out, settings=SETTINGS, retrieval_only=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_another_library_is_refused(library: Library, tmp_path: Path, fake_embedder: Embedder) -> None:
+    out = tmp_path / "out"
+    evaluate(GOLDS, FirstSentence(library), library, out)
+    longer = CORPUS | {"harbour": "Ships leave the harbour at six."}
+    corpus = write_corpus(tmp_path / "longer.jsonl", longer)
+    with (
+        library_for(corpus, tmp_path / "cache", fake_embedder) as other,
+        pytest.raises(BadRun, match="differs in: library"),
+    ):
+        evaluate(GOLDS, FirstSentence(other), other, out)
+
+
+def test_rows_of_unknown_settings_are_refused(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    evaluate(GOLDS, FirstSentence(library), library, out)
+    (out / "run.json").write_text("{")
+    with pytest.raises(BadRun, match="differs in: code, "):
+        evaluate(GOLDS, FirstSentence(library), library, out)
+
+
+def test_a_failed_question_counts_as_wrong_and_is_asked_again_next_time(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    failing = FirstSentence(library, failing_at(1, 3, error=GenerationFailed))
+    scores = evaluate(GOLDS, failing, library, out)
+    row = read_run(out / "run.jsonl")[0]
+    assert (row.error, row.answer, row.abstained) == ("The model stopped.", "", False)
+    assert scores.questions["failed"] == 2
+    again = FirstSentence(library)
+    mended = evaluate(GOLDS, again, library, out)
+    assert [question for question, _ in again.asked] == [GOLDS[0].question, GOLDS[2].question]
+    assert mended.questions["failed"] == 0
+    assert mended.figures["right"].value > scores.figures["right"].value  # type: ignore[operator]
+
+
+def test_five_failures_in_a_row_stop_the_run(library: Library, tmp_path: Path) -> None:
+    always = FirstSentence(library, failing_at(*range(1, 99), error=GenerationFailed))
+    with pytest.raises(GenerationFailed, match="The model stopped"):
+        evaluate(GOLDS, always, library, tmp_path / "out")
+    assert not (tmp_path / "out" / "scores.json").exists()
+    scattered = FirstSentence(library, failing_at(1, 2, 3, 4, 6, error=GenerationFailed))
+    assert evaluate(GOLDS, scattered, library, tmp_path / "out").questions["failed"] == 5
+
+
+def test_earlier_turns_reach_the_answerer(library: Library, tmp_path: Path) -> None:
+    turns = [Turn("user", "Who runs the library?"), Turn("agent", "Bruno Neri.")]
+    gold = Gold("follow", "And the museum?", ("Ada Conti",), ("museum",), True, meta={"history": turns})
+    answerer = FirstSentence(library)
+    evaluate([gold], answerer, library, tmp_path / "out")
+    assert answerer.asked == [("And the museum?", turns)]
+
+
+def test_retrieval_alone_needs_no_answerer(library: Library, tmp_path: Path) -> None:
+    scores = evaluate(GOLDS, None, library, tmp_path / "out", retrieval_only=True, k=2)
+    assert list(scores.figures) == ["hit@1", "hit@5", "hit@10", "mrr"]
+    assert scores.figures["hit@10"].n == 5
+    rows = read_run(tmp_path / "out" / "run.jsonl")
+    assert all(len(row.retrieved) == len(set(row.retrieved)) <= 2 for row in rows)
+    assert rows[0].retrieved[0] == "museum"
+
+
+def test_progress_runs_from_what_is_done_to_the_end(library: Library, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    evaluate(GOLDS, FirstSentence(library), library, tmp_path / "out", on_progress=lambda *step: seen.append(step))
+    assert seen == [(done, 6) for done in range(7)]
+
+
+def test_pairs_of_other_documents_are_refused(library: Library, tmp_path: Path) -> None:
+    gold = Gold("q", "Who?", ("Ada",), ("museum.md",), True)
+    with pytest.raises(BadGold, match=r"none of the documents.*'museum\.md'"):
+        evaluate([gold], FirstSentence(library), library, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_in_use_is_refused(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def start_another(question: str) -> None:
+        with pytest.raises(BadRun, match="Another evaluation"):
+            evaluate(GOLDS, FirstSentence(library), library, out)
+
+    assert evaluate(GOLDS, FirstSentence(library, start_another), library, out).questions["failed"] == 0
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    for out in (tmp_path / "out", tmp_path / "out" / "deeper"):
+        with pytest.raises(BadRun, match="choose a folder"):
+            evaluate(GOLDS, FirstSentence(library), library, out)
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_damaged_row_is_reported_and_kept(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    evaluate(GOLDS, FirstSentence(library), library, out)
+    (out / "run.jsonl").write_text("not a row\n" + (out / "run.jsonl").read_text())
+    before = (out / "run.jsonl").read_bytes()
+    with pytest.raises(BadRun, match="line 1"):
+        evaluate(GOLDS, FirstSentence(library), library, out)
+    assert (out / "run.jsonl").read_bytes() == before
+
+
+def test_a_kill_while_the_library_is_made_is_made_good(tmp_path: Path, fake_embedder: Embedder) -> None:
+    corpus, cache = write_corpus(tmp_path / "corpus.jsonl"), tmp_path / "cache"
+
+    def stop(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        library_for(corpus, cache, fake_embedder, on_progress=stop)
+    with library_for(corpus, cache, fake_embedder) as library:
+        assert {row.id for row in library.documents()} == set(CORPUS)
+
+
+def test_library_of_a_corpus_is_built_once(tmp_path: Path, fake_embedder: Embedder) -> None:
+    corpus, cache = write_corpus(tmp_path / "corpus.jsonl"), tmp_path / "cache"
+    embedded: list[Progress] = []
+    with library_for(corpus, cache, fake_embedder, on_progress=embedded.append) as first:
+        fingerprint = first.fingerprint
+    assert embedded
+    embedded.clear()
+    moved = corpus.rename(tmp_path / "moved.jsonl")
+    with library_for(moved, cache, fake_embedder, on_progress=embedded.append) as second:
+        assert second.fingerprint == fingerprint
+    assert not embedded
+
+
+def test_a_changed_corpus_gets_a_library_of_its_own(tmp_path: Path, fake_embedder: Embedder) -> None:
+    for texts in (CORPUS, {**CORPUS, "garden": "Gone."}, {"museum": CORPUS["museum"]}):
+        corpus = write_corpus(tmp_path / "corpus.jsonl", texts)
+        with library_for(corpus, tmp_path / "cache", fake_embedder) as library:
+            assert {row.id for row in library.documents()} == set(texts)
+    assert len(list((tmp_path / "cache").iterdir())) == 3
+
+
+def test_library_of_a_folder_of_documents(tmp_path: Path, fake_embedder: Embedder) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name, text in CORPUS.items():
+        (folder / f"{name}.md").write_text(text)
+    with library_for(folder, tmp_path / "cache", fake_embedder) as library:
+        assert library.search("Who runs the city library?", k=1)[0].document.id == "library.md"
+
+
+def test_a_corpus_that_is_missing_or_spoilt_is_refused(tmp_path: Path, fake_embedder: Embedder) -> None:
+    with pytest.raises(FonteError, match=r"nowhere\.jsonl"):
+        library_for(tmp_path / "nowhere.jsonl", tmp_path / "cache", fake_embedder)
+    spoilt = write_corpus(tmp_path / "spoilt.jsonl")
+    spoilt.write_text(spoilt.read_text() + "{not json\n")
+    with pytest.raises(FonteError, match=r"spoilt\.jsonl"):
+        library_for(spoilt, tmp_path / "cache", fake_embedder)
