@@ -72,11 +72,16 @@ class ChromaVectors:
             return
         os.environ.update(TELEMETRY_OFF)
         import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
         from chromadb.config import Settings
         from llama_index.vector_stores.chroma import ChromaVectorStore
 
         settings = Settings(anonymized_telemetry=False, _env_file=None)  # nor a .env that lies in the folder
-        self._client = chromadb.PersistentClient(path=str(self._folder), settings=settings)
+        try:
+            self._client = chromadb.PersistentClient(path=str(self._folder), settings=settings)
+        except Exception:
+            SharedSystemClient.clear_system_cache()  # else Chroma answers the next attempt with the broken instance
+            raise
         # No embedding function: Chroma's default one would fetch a model from the network.
         collection = self._client.get_or_create_collection(
             _COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine", "ef_search": 200}}
@@ -100,8 +105,8 @@ class ChromaVectors:
         """Build the store in a folder beside, then let it take the place of the old one."""
         self.close()
         fresh, old = (self._folder.with_name(self._folder.name + suffix) for suffix in (".new", ".old"))
-        for folder in (fresh, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        _delete(fresh)
+        _delete(old)
         beside = ChromaVectors(fresh)
         try:
             beside._bring_up_to_date(keys, vectors_of, generation)
@@ -110,7 +115,14 @@ class ChromaVectors:
         if self._folder.exists():
             self._folder.rename(old)
         fresh.rename(self._folder)
-        shutil.rmtree(old, ignore_errors=True)
+        _delete(old)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _nodes(keys: NDArray[np.int64], vectors: Vectors) -> list[Any]:
