@@ -104,16 +104,22 @@ def test_text_without_claims_is_shown_all_the_same():
     assert "Just words" in markup.answer_html(bare, 1, EN)
 
 
-def test_a_refusal_is_a_box_that_says_so_without_timings_it_does_not_have():
-    html = markup.answer_html(refused("Q?", reason="No passage names a salary."), 1, EN)
-    assert EN["refused"] in html
-    assert "No passage names a salary." in html
+def test_a_refusal_is_a_box_that_says_what_is_not_there_and_what_may_help():
+    html = markup.answer_html(refused("Q?", reason="no passage is near"), 1, EN)
+    assert "The documents do not say what they earn." in html
+    assert EN["refused_help"] in html
+    assert 'title="no passage is near"' in html
+    assert EN["refused"] in markup.answer_html(refused("Q?", text=""), 1, EN)
 
 
 def test_timings_are_written_as_the_language_writes_numbers():
     assert "1.9 s to the first word, 4.2 s in all" in markup.timings_html(leads().timings, EN)
     assert "1,9 s alla prima parola" in markup.timings_html(leads().timings, WORDS["it"])
     assert markup.timings_html({}, EN) == ""
+
+
+def test_where_the_model_was_not_asked_there_is_no_first_word():
+    assert markup.timings_html({"first_token_s": 0.0, "total_s": 0.3}, EN) == '<p class="timings">0.3 s in all</p>'
 
 
 def test_a_passage_shows_document_date_language_page_and_rank():

@@ -72,11 +72,14 @@ def note_html(text: str) -> Markup:
 
 
 def timings_html(timings: Mapping[str, float], words: Words) -> Markup:
-    """Return the small line below an answer; empty where nothing was measured."""
-    if "first_token_s" not in timings or "total_s" not in timings:
+    """Return the small line below an answer: no first word where the model was not asked, nothing where unknown."""
+    if not timings.get("total_s"):
         return Markup()
-    first, total = (f"{timings[name]:.1f}".replace(".", words["decimal"]) for name in ("first_token_s", "total_s"))
-    return Markup('<p class="timings">{}</p>').format(words["timings"].format(first=first, total=total))
+    first, total = (
+        f"{timings.get(name, 0):.1f}".replace(".", words["decimal"]) for name in ("first_token_s", "total_s")
+    )
+    line = words["timings" if timings.get("first_token_s") else "total"].format(first=first, total=total)
+    return Markup('<p class="timings">{}</p>').format(line)
 
 
 def placeholder_html(words: Words) -> Markup:
@@ -120,10 +123,9 @@ def turn_html(reply: Markup, passages: Markup) -> Markup:
 
 
 def _refusal_html(answer: Answer, words: Words) -> Markup:
-    said = [answer.text, answer.reason if answer.reason != answer.text else ""]
-    lines = (Markup('<p dir="auto">{}</p>').format(line) for line in said if line)
-    return Markup('<div class="refusal" role="note"><h3>{}</h3>{}<p class="help">{}</p></div>').format(
-        words["refused"], _joined(lines), words["refused_help"]
+    """Return a box that says so and what may help; the reason, in English for the record, is its tooltip."""
+    return Markup('<div class="refusal" role="note" title="{}"><h3 dir="auto">{}</h3><p>{}</p></div>').format(
+        answer.reason, answer.text or words["refused"], words["refused_help"]
     )
 
 
