@@ -28,11 +28,11 @@ def serve(
     """Serve the page until Ctrl-C; `ready` is called with its address. Raises FonteError where the port is taken."""
     page = start(app, host=host, port=port)
     try:
-        if ready:
-            ready(page.local_url)
-        if open_browser:
-            _open(page.local_url)
         with suppress(KeyboardInterrupt):
+            if ready:
+                ready(page.local_url)
+            if open_browser:
+                _open(page.local_url)
             Event().wait()
     finally:
         page.close(verbose=False)
