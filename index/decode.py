@@ -3,6 +3,7 @@
 import codecs
 import re
 import unicodedata
+from functools import partial
 
 from index.errors import UnreadableFile
 
@@ -61,12 +62,17 @@ def decode(data: bytes, *, declared: str = "") -> str:
         raise UnreadableFile(f"is not text: it looks like {looks_like}")
     for bom, encoding in _BOMS:
         if data.startswith(bom):
-            return _strictly(data, encoding) or _unknown_encoding()
+            text = _strictly(data, encoding)
+            return _unknown_encoding() if text is None else text
     if data.count(0) > len(data) // 5:
         return _wide(data)
     if sum(map(data[:65536].count, _CONTROLS)) > len(data[:65536]) // 50:
         raise UnreadableFile("is not text: it is full of control characters, like a program or an archive")
-    return _strictly(data, "utf-8") or _nearly_utf8(data) or _strictly(data, declared) or _legacy(data)
+    for attempt in (partial(_strictly, encoding="utf-8"), _nearly_utf8, partial(_strictly, encoding=declared)):
+        text = attempt(data)
+        if text is not None:
+            return text
+    return _legacy(data)
 
 
 def clean(text: str) -> str:

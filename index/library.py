@@ -27,7 +27,7 @@ from index.embed import Embedder, Vectors
 from index.errors import BadQuestion, FonteError, LibraryBusy, LibraryMismatch, LibraryMissing
 from index.language import detect_language
 from index.load import MAX_FILE_MB, Failure, SourceFile, find_files, load_documents
-from index.search import CANDIDATES, Scores, cosines, fuse, nearest, spread
+from index.search import CANDIDATES, Scores, cosines, deviation, fuse, nearest, spread
 from index.types import Chunk, Document, Passage
 from index.vectors import ChromaVectors
 
@@ -40,6 +40,7 @@ EXACT_UP_TO = 100_000
 _LOCK_TIMEOUT_S = 0.5
 _EMBED_AT_ONCE = 64  # chunks between two signs of progress
 _ROUND_CHARACTERS = 50_000_000  # of text held in memory before it is embedded
+_SAMPLE = 2_000  # vectors that show how far apart cosines lie
 _READ_CHARACTERS = 10_000  # of a question; no embedder reads more
 
 
@@ -86,6 +87,7 @@ class _View:
     generation: int
     keys: NDArray[np.int64]
     vectors: Vectors | None
+    sample: Vectors  # some of them, evenly spread
     language: str  # of most documents
     fingerprint: str
 
@@ -174,7 +176,7 @@ class Library:
             lexical = dict(self._catalog.lexical(query, language, limit=max(CANDIDATES, k)))
             dense = self._dense(vector, limit=max(CANDIDATES, k), also=sorted(lexical))
             chunks = self._catalog.chunk_spans(sorted(dense))
-            fused = fuse(dense, lexical)
+            fused = fuse(dense, lexical, deviation=deviation(vector, self._view().sample))
             ranked = sorted(chunks, key=lambda key: (-fused[key], chunks[key].id))
             ranked = spread(ranked, {key: chunk.document_id for key, chunk in chunks.items()}, most=-(-k // 3))[:k]
             return [
@@ -248,12 +250,14 @@ class Library:
         generation = self._catalog.generation
         if self._view_held is None or self._view_held.generation != generation:
             rows = self._catalog.rows()
-            few = self._catalog.chunk_count() <= self._exact_up_to
-            keys, vectors = self._catalog.vectors() if few else (np.zeros(0, dtype=np.int64), None)
+            keys = np.array(sorted(self._catalog.keys()), dtype=np.int64)
+            few = len(keys) <= self._exact_up_to
+            vectors = self._catalog.vectors()[1] if few else None
+            _, sample = self._catalog.vectors_of(keys[:: len(keys) // _SAMPLE + 1].tolist())
             languages = Counter(row.language for row in rows if row.language)
             fingerprint = _hash([self._settings_wanted(), [(row.id, row.sha256) for row in rows]])
             language = languages.most_common(1)[0][0] if languages else ""
-            self._view_held = _View(generation, keys, vectors, language, fingerprint)
+            self._view_held = _View(generation, keys, vectors, sample, language, fingerprint)
         return self._view_held
 
     def _load_document(self, document_id: str, generation: int) -> Document:

@@ -222,7 +222,7 @@ class _Reader:
             reply: dict[str, Any] = parse.read_message(child.stdout, most_bytes=_MOST_REPLY_BYTES)
         except (EOFError, ValueError, OSError) as error:
             self._stop()
-            slow = f"takes longer than {self._timeout_s:.0f} seconds to read"
+            slow = f"takes longer than {self._timeout_s:g} seconds to read"
             raise UnreadableFile(slow if expired.is_set() else "makes its reader crash, so it was left out") from error
         except BaseException:  # Ctrl-C: the next reply would be to this request
             self._stop()

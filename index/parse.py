@@ -44,8 +44,7 @@ def parse_file(path: str, *, most_bytes: int, held_sha256: str = "") -> list[Par
     suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - a path may hold bytes that no text can
     if suffix == ".jsonl":
         return list(_corpus(data))
-    parsed = {key: value for key, value in _PARSERS[suffix](data).items() if value}
-    return [_checked(parsed) | {"sha256": sha256}]
+    return [_checked(_PARSERS[suffix](data)) | {"sha256": sha256}]
 
 
 def _read(path: str, most_bytes: int) -> bytes:

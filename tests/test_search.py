@@ -1,0 +1,41 @@
+"""One ranking of two: worked by hand."""
+
+import numpy as np
+import pytest
+
+from index.search import cosines, deviation, fuse, nearest, spread
+
+KEYS = np.array([2, 3, 5, 8])
+VECTORS = np.array([[1, 0], [0.8, 0.6], [0, 1], [-1, 0]], dtype=np.float32)
+EAST = np.array([1, 0], dtype=np.float32)
+
+
+def test_nearest_are_the_highest_cosines() -> None:
+    assert nearest(EAST, KEYS, VECTORS, limit=2) == pytest.approx({2: 1.0, 3: 0.8})
+
+
+def test_wanted_keys_get_their_cosine_too_unless_they_are_gone() -> None:
+    assert nearest(EAST, KEYS, VECTORS, limit=1, also=[4, 5, 9]) == pytest.approx({2: 1.0, 5: 0.0})
+    assert cosines(EAST, KEYS[2:], VECTORS[2:]) == pytest.approx({5: 0.0, 8: -1.0})
+
+
+def test_more_than_there_are_and_none_at_all() -> None:
+    assert len(nearest(EAST, KEYS, VECTORS, limit=99)) == 4
+    assert nearest(EAST, KEYS[:0], VECTORS[:0], limit=5, also=[1]) == {}
+    assert deviation(EAST, VECTORS[:0]) == 0.0
+
+
+def test_fused_score_is_cosine_plus_a_tenth_of_a_deviation_per_point() -> None:
+    assert deviation(EAST, VECTORS[[0, 3]]) == pytest.approx(1.0)
+    assert fuse({1: 0.5, 2: 0.4}, {2: 3.0}, deviation=0.5) == pytest.approx({1: 0.5, 2: 0.55})
+
+
+def test_without_lexical_matches_the_dense_order_stays() -> None:
+    dense = {1: 0.3, 2: 0.9, 3: 0.5}
+    assert fuse(dense, {}, deviation=0.1) == dense
+
+
+def test_one_document_does_not_fill_the_result() -> None:
+    document_of = {1: "a", 2: "a", 3: "a", 4: "b", 5: "a"}
+    assert spread([1, 2, 3, 4, 5], document_of, most=2) == [1, 2, 4, 3, 5]
+    assert spread([1, 2, 3], document_of, most=2) == [1, 2, 3]
