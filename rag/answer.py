@@ -117,18 +117,25 @@ class Answerer:
         # What nothing supports is left out; where nothing is left, the caller refuses.
         return [claim for claim in claims if claim.markers], citations
 
-    def _receipt(self, passages: Sequence[Passage]) -> Mapping[str, object]:
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """What the answers depend on beside question and library: model and budgets."""
         return {
             "model": self.generator.name,
             "model_sha256": self.generator.fingerprint,
+            "passages": self.passages,
+            "evidence_tokens": self.evidence_tokens,
+            "answer_tokens": self.answer_tokens,
+        }
+
+    def _receipt(self, passages: Sequence[Passage]) -> Mapping[str, object]:
+        return {
+            "settings": self.settings,
             "embedder": self.library.embedder.name,
             "embedder_sha256": self.library.embedder.fingerprint,
             "prompts_sha256": prompts.fingerprint(),
             "library_sha256": self.library.fingerprint,
             "passages": [passage.chunk.id for passage in passages],
-            "passages_most": self.passages,
-            "evidence_tokens": self.evidence_tokens,
-            "answer_tokens": self.answer_tokens,
         }
 
 

@@ -106,9 +106,9 @@ def _join(chosen: list[tuple[Sentence, float, float]]) -> list[Evidence]:
     joined: list[Evidence] = []
     for sentence, _, cosine in chosen:
         last = joined[-1] if joined else None
-        document = sentence.passage.document
-        if last and last.passage.document.id == document.id and not document.text[last.end : sentence.start].strip():
-            text = document.text[last.start : sentence.end]
+        source = sentence.passage.document
+        if last and last.passage.document.id == source.id and not source.text[last.end : sentence.start].strip():
+            text = source.text[last.start : sentence.end]
             joined[-1] = Evidence(last.passage, last.start, sentence.end, text, max(last.score, cosine))
         else:
             joined.append(Evidence(sentence.passage, sentence.start, sentence.end, sentence.text, cosine))

@@ -39,6 +39,11 @@ def names(text: str) -> frozenset[str]:
     for match in _CAPITALISED.finditer(text):
         word = match.group()
         acronym = len(word) > 1 and word.isupper()
-        if acronym or (word[0].isupper() and not _SENTENCE_OPENS.search(text[: match.start()])):
+        if acronym or (word[0].isupper() and not sentence_opens(text, match.start())):
             found.update(term for term in terms(word) if len(term) > 1)
     return frozenset(found)
+
+
+def sentence_opens(text: str, place: int) -> bool:
+    """Whether the word at `place` of `text` is the first of a sentence, where a capital says nothing."""
+    return bool(_SENTENCE_OPENS.search(text[max(0, place - 20) : place]))

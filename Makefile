@@ -1,0 +1,49 @@
+# Two commands do all the set-up: make demo, make test.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: setup demo test lint format bench eval clean
+.DEFAULT_GOAL := demo
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fonte needs Python 3.11 or newer; choose one: make PYTHON=python3.12")'
+	@echo "Installing into $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	@$(BIN)/fonte models pull
+	@$(BIN)/fonte add --data .fonte samples
+	@echo
+	@echo '$$ fonte ask "who are the interim co-CEOs?"'
+	@$(BIN)/fonte ask --data .fonte "who are the interim co-CEOs?"
+
+test: setup
+	@$(BIN)/fonte models pull
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python bench/ask.py
+	$(BIN)/python bench/add.py
+
+eval: setup
+	$(BIN)/fonte add --data .fonte samples
+	$(BIN)/fonte eval --gold samples/gold.jsonl --data .fonte --out out/samples --fresh
+
+clean:
+	rm -rf $(VENV) .fonte out build *.egg-info

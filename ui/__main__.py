@@ -1,0 +1,5 @@
+"""`python -m ui` is `fonte`."""
+
+from ui.cli import main
+
+main()

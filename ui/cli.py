@@ -1,0 +1,335 @@
+"""The command line: parse, call, print. Every verb is a few lines; the work is done below."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from click.exceptions import Abort, ClickException
+
+from index.errors import FonteError
+
+if TYPE_CHECKING:
+    from rag.answer import Answerer
+    from rag.settings import Settings
+    from rag.types import Answer, Turn
+
+USER_MISTAKE, ABSTAINED, INTERRUPTED = 1, 3, 130
+
+cli = typer.Typer(
+    help="Answers from your own documents, with the exact words each sentence rests on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_cli = typer.Typer(help="The models on this computer.", no_args_is_help=True)
+cli.add_typer(models_cli, name="models")
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of the library (default: ./.fonte).")]
+Model = Annotated[
+    str | None, typer.Option("--model", help="default, PATH.gguf, a folder, hf:OWNER/REPO[/file] or openai:URL.")
+]
+Embedder = Annotated[str | None, typer.Option("--embedder", help="default, a folder or hf:OWNER/REPO.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@cli.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders: .txt .md .html .pdf .docx .jsonl")],
+    data: Data = None,
+    embedder: Embedder = None,
+    max_mb: Annotated[float | None, typer.Option("--max-mb", help="Largest file that is read.")] = None,
+) -> None:
+    """Add documents to the library. Unchanged files cost nothing, changed ones replace their old selves."""
+    from ui.app import open_library
+    from ui.progress import counted_progress
+
+    settings = _settings(data=data, embedder=embedder, max_mb=max_mb)
+    with open_library(settings, create=True) as library, counted_progress() as draw:
+        report = library.add(
+            paths, on_progress=lambda p: draw(p.done, p.total, f"{p.unit}: {p.label}"), max_file_mb=settings.max_mb
+        )
+    counts = (("added", report.added), ("replaced", report.replaced), ("unchanged", report.unchanged))
+    _say(", ".join(f"{len(ids)} {label}" for label, ids in counts if ids) or "Nothing added.")
+    for skipped in report.skipped:
+        _note(f"skipped {skipped.path}: {skipped.reason}")
+    for failure in report.failed:
+        _note(f"not added {failure.path}: {failure.reason}")
+    if report.failed:
+        raise typer.Exit(USER_MISTAKE)
+
+
+@cli.command("list")
+def list_documents(data: Data = None, as_json: Json = False) -> None:
+    """List the documents of the library."""
+    from dataclasses import asdict
+
+    from ui.app import list_library
+
+    rows = list_library(_settings(data=data))
+    if as_json:
+        _say(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
+        return
+    _table(
+        ("document", "title", "language", "date", "passages"),
+        [(row.id, row.title, row.language, row.published, str(row.chunks)) for row in rows],
+    )
+
+
+@cli.command()
+def remove(
+    documents: Annotated[list[str], typer.Argument(help="Document ids, as `fonte list` shows them.")],
+    data: Data = None,
+    embedder: Embedder = None,
+) -> None:
+    """Remove documents from the library. Your files stay where they are."""
+    from ui.app import open_library
+
+    with open_library(_settings(data=data, embedder=embedder)) as library:
+        removed = library.remove(documents)
+    _say(f"{len(removed)} removed")
+
+
+@cli.command()
+def search(
+    query: str,
+    data: Data = None,
+    embedder: Embedder = None,
+    most: Annotated[int, typer.Option("-n", min=1, max=100, help="How many passages.")] = 8,
+    as_json: Json = False,
+) -> None:
+    """Find passages; the language model is not asked."""
+    from rag.answer import check_question
+    from ui.app import open_library
+    from ui.format import passages_json, passages_text
+
+    settings = _settings(data=data, embedder=embedder)
+    query = check_question(query, most_chars=settings.question_chars)
+    with open_library(settings) as library:
+        passages = library.search(query, k=most)
+    _say(json.dumps(passages_json(query, passages), ensure_ascii=False) if as_json else passages_text(passages))
+
+
+@cli.command()
+def ask(
+    question: str,
+    data: Data = None,
+    model: Model = None,
+    embedder: Embedder = None,
+    as_json: Json = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when the documents hold no answer.")] = False,
+) -> None:
+    """Answer one question, then show the quotes it rests on."""
+    from rag.answer import check_question
+    from ui.format import answer_json, quotes_text
+
+    settings = _settings(data=data, model=model, embedder=embedder)
+    check_question(question, most_chars=settings.question_chars)
+    with _answerer(settings) as answerer:
+        answer = answerer.answer(question) if as_json else _stream(answerer, question)
+    if as_json:
+        _say(json.dumps(answer_json(answer), ensure_ascii=False))
+    else:
+        _say("")
+        _say(quotes_text(answer))
+    if strict and answer.abstained:
+        raise typer.Exit(ABSTAINED)
+
+
+@cli.command()
+def chat(data: Data = None, model: Model = None, embedder: Embedder = None) -> None:
+    """Ask question after question; follow-ups may point back. An empty line or Ctrl-D ends."""
+    from rag.types import Turn
+    from ui.format import quotes_text
+
+    history: list[Turn] = []
+    with _answerer(_settings(data=data, model=model, embedder=embedder)) as answerer:
+        while question := _prompt():
+            try:
+                answer = _stream(answerer, question, history)
+            except FonteError as error:
+                _note(str(error))
+                continue
+            except KeyboardInterrupt:
+                _note("\nStopped.")
+                continue
+            _say("")
+            _say(quotes_text(answer))
+            history += [Turn("user", question), Turn("agent", answer.text)]
+
+
+@cli.command()
+def serve(
+    data: Data = None,
+    model: Model = None,
+    embedder: Embedder = None,
+    port: Annotated[int, typer.Option("--port")] = 7860,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+) -> None:
+    """Open the page on this computer, at 127.0.0.1."""
+    from ui.page import App
+    from ui.serve import serve as serve_page
+
+    with _answerer(_settings(data=data, model=model, embedder=embedder)) as answerer:
+        library = answerer.library
+        serve_page(
+            App(answerer, lambda: len(library.documents()), _examples(library)),
+            port=port,
+            open_browser=open_browser,
+            ready=lambda url: _note(f"fonte is at {url} - Ctrl-C ends it."),
+        )
+
+
+@cli.command("eval")
+def evaluate(
+    gold: Annotated[Path, typer.Option("--gold", help="gold.jsonl")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for run.jsonl and scores.json.")],
+    corpus: Annotated[Path | None, typer.Option("--corpus", help="Documents to build a library from.")] = None,
+    data: Data = None,
+    model: Model = None,
+    embedder: Embedder = None,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Ask only so many questions.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Which ones.")] = 0,
+    retrieval_only: Annotated[bool, typer.Option("--retrieval-only", help="Only search; no language model.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run in --out answered.")] = False,
+) -> None:
+    """Ask every question of a gold file and print how well it went. Goes on where an interrupted run stopped."""
+    from ui.evaluate import run_evaluation
+
+    if corpus and data:
+        raise typer.BadParameter("give --corpus or --data, not both")
+    settings = _settings(data=data, model=model, embedder=embedder)
+    table = run_evaluation(
+        settings, gold, out, corpus=corpus, count=sample, seed=seed, retrieval_only=retrieval_only, fresh=fresh
+    )
+    _say(table)
+
+
+@models_cli.command("list")
+def models_list() -> None:
+    """List the models that can be had by name, and whether they are here."""
+    from rag.weights import list_models
+
+    rows = list_models(models_folder=_settings().models)
+    _table(
+        ("model", "kind", "size", "licence", "state"),
+        [(row.name, row.kind, f"{row.bytes / 1e6:,.0f} MB", row.licence, row.state) for row in rows],
+    )
+
+
+@models_cli.command("pull")
+def models_pull(
+    names: Annotated[list[str] | None, typer.Argument(help="Names or hf:OWNER/REPO; none: the default pair.")] = None,
+) -> None:
+    """Fetch models. One that is here and whole costs nothing; a fetch that was cut off goes on."""
+    from ui.app import pull_models
+
+    for path in pull_models(_settings(), names or []):
+        _say(str(path))
+
+
+@models_cli.command("check")
+def models_check(
+    names: Annotated[list[str] | None, typer.Argument(help="Names; none: every model that is here.")] = None,
+) -> None:
+    """Read every byte of the models anew and compare with the published hashes."""
+    from ui.app import check_models
+
+    damaged = False
+    for row in check_models(_settings(), names or []):
+        damaged |= row.state != "present"
+        _say(f"{row.name}: {'whole' if row.state == 'present' else row.state}")
+    if damaged:
+        raise FonteError("Fetch what is damaged or absent again: fonte models pull NAME")
+
+
+@contextmanager
+def _answerer(settings: "Settings") -> "Iterator[Answerer]":
+    from ui.app import open_answerer, open_library
+
+    with open_library(settings) as library, open_answerer(settings, library) as answerer:
+        yield answerer
+
+
+def _stream(answerer: "Answerer", question: str, history: "Sequence[Turn]" = ()) -> "Answer":
+    """Print the pieces as they come, then the verified answer in their place; return it."""
+    from ui.terminal import print_events
+
+    return print_events(answerer.events(question, history))
+
+
+def _examples(library: Any) -> list[str]:
+    from ui.app import example_questions
+
+    return example_questions(library)
+
+
+def _settings(**flags: object) -> "Settings":
+    from rag.settings import load_settings
+
+    return load_settings(**flags)
+
+
+def _prompt() -> str:
+    try:
+        return input("\n› ").strip() if sys.stdin.isatty() else sys.stdin.readline().strip()
+    except EOFError:
+        return ""
+
+
+def _say(text: Any) -> None:
+    """Print a result on standard output; JSON and paths are strings, which are never wrapped."""
+    if isinstance(text, str):
+        print(text)
+        return
+    from rich.console import Console
+
+    Console(soft_wrap=not sys.stdout.isatty(), highlight=False).print(text, markup=False)
+
+
+def _note(text: str) -> None:
+    """Print a remark on standard error."""
+    from ui.format import visible
+
+    print(visible(text), file=sys.stderr)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows for people, or tab-separated when they go to another program."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from ui.format import visible
+
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(visible(cell) for cell in row))
+        return
+    table = Table(*head, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    _say(table)
+
+
+def main() -> None:
+    """Run the command line; what a user can do something about is one sentence on standard error, never a traceback."""
+    try:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except FonteError as error:
+        _note(f"fonte: {error}")
+        sys.exit(USER_MISTAKE)
+    except (KeyboardInterrupt, Abort):
+        _note("\nfonte: stopped; what was added before stays added.")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
