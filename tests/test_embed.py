@@ -17,7 +17,8 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "query", "passage", ":", "ciao", "m
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a random BERT of two layers, mean pooling, and a tokenizer of twelve words."""
     import torch
-    from sentence_transformers import SentenceTransformer, models
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
     from tokenizers.models import WordLevel
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -42,8 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.enable_truncation(4)
     special = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=16, **special).save_pretrained(encoder)
-    transformer = models.Transformer(str(encoder), max_seq_length=16)
-    pooling = models.Pooling(32)
+    transformer = Transformer(str(encoder), max_seq_length=16)
+    pooling = Pooling(32)
     whole = tmp_path_factory.mktemp("model")
     SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(whole))
     return whole
