@@ -116,7 +116,9 @@ class ThreadedGeneration(ABC):
         """Drive the engine to the reply's end, or until `_closed` is set, putting pieces into `_pieces`."""
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the reply's pieces, once. Raises GenerationFailed."""
+        """Yield the reply's pieces. Raises GenerationFailed, and ValueError where it was iterated before."""
+        if self._thread:
+            raise ValueError("a reply is iterated once")
         while not self._turn.acquire(timeout=WAIT_S):
             if self._closed.is_set():
                 return

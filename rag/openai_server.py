@@ -102,13 +102,14 @@ class OpenAIGeneration:
         try:
             with _explained(self._url):
                 self._stream = self._opened()
+            with _explained(self._url, begun=True):
                 for chunk in self._stream:
                     if self._closed:
                         return
                     finished = finished or any(choice.finish_reason for choice in chunk.choices)
                     yield from self._pieces(chunk)
             if not finished:
-                raise GenerationFailed(f"The model at {self._url} broke off in the middle of its reply: ask again.")
+                raise _broken_off(self._url)
         except GenerationFailed:
             if not self._closed:  # else it is our own hanging up that was heard
                 raise
@@ -149,13 +150,15 @@ class OpenAIGeneration:
 
 
 @contextmanager
-def _explained(url: str) -> Iterator[None]:
-    """Turn what can go wrong with a server into one sentence."""
+def _explained(url: str, *, begun: bool = False) -> Iterator[None]:
+    """Turn what can go wrong with a server, before or after its reply has begun, into one sentence."""
     import openai
 
     try:
         yield
     except openai.APIConnectionError as error:  # also a timeout
+        if begun:
+            raise _broken_off(url) from error
         raise GenerationFailed(f"No model answers at {url}: start the server, or check the address.") from error
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
         raise GenerationFailed(f"The server at {url} refuses the key: set FONTE_OPENAI_KEY.") from error
@@ -170,8 +173,12 @@ def _explained(url: str) -> Iterator[None]:
         raise GenerationFailed(f"The server at {url} sent what cannot be read: {_short(str(error))}.") from error
     except Exception as error:
         if type(error).__module__.startswith("http"):  # of the HTTP client, from the middle of a stream
-            raise GenerationFailed(f"The model at {url} broke off in the middle of its reply: ask again.") from error
+            raise _broken_off(url) from error
         raise
+
+
+def _broken_off(url: str) -> GenerationFailed:
+    return GenerationFailed(f"The model at {url} broke off in the middle of its reply: ask again.")
 
 
 def _short(message: str) -> str:

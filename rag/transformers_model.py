@@ -58,7 +58,9 @@ class TransformersGenerator:
                 return
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers.utils import logging
 
+            logging.disable_progress_bar()  # it writes over the user's terminal
             device = "cuda" if torch.cuda.is_available() else "cpu"
             # What the weights were published in is right for a GPU; processors compute it one by one, or not at all.
             dtype = "auto" if device == "cuda" else torch.float32
@@ -119,18 +121,24 @@ class TransformersGeneration(ThreadedGeneration):
                 top_k=None,
                 pad_token_id=end if self._tokenizer.pad_token_id is None else self._tokenizer.pad_token_id,
                 streamer=Streamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True),
+                logits_processor=[self._before_token],
                 stopping_criteria=[self._after_token],
             )
 
+    def _before_token(self, ids: Any, scores: Any) -> Any:
+        """Note the first token's probabilities; return the scores as they are."""
+        if not self.first_token:
+            best = scores[0].float().log_softmax(dim=-1).topk(min(FIRST_TOKENS, scores.shape[-1]))
+            tokens = [self._tokenizer.decode([index]) for index in best.indices.tolist()]
+            # Backwards, as pieces of characters look alike, and the likeliest is the one to keep.
+            self.first_token = dict(zip(reversed(tokens), reversed(best.values.tolist()), strict=True))
+        return scores
+
     def _after_token(self, ids: Any, scores: Any, **_: Any) -> Any:
-        """Count a token and say whether to stop; transformers asks after each."""
+        """Count a token and say whether to stop."""
         import torch
 
         self.output_tokens = ids.shape[1] - len(self._prompt)
-        if not self.first_token and scores:
-            best = torch.log_softmax(scores[0][0].float(), dim=-1).topk(min(FIRST_TOKENS, scores[0].shape[-1]))
-            tokens = (self._tokenizer.decode([index]) for index in best.indices.tolist())
-            self.first_token = dict(zip(reversed(list(tokens)), reversed(best.values.tolist()), strict=True))
         return torch.full((1,), self._closed.is_set(), dtype=torch.bool, device=ids.device)
 
 

@@ -1,13 +1,17 @@
 """Fakes for the two things that no ordinary test may load: the embedder and the language model."""
 
 import hashlib
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+from platformdirs import user_cache_path
 
 from index.embed import Vectors
+from rag.generate import Message
 
 
 class FakeEmbedder:
@@ -39,3 +43,78 @@ class FakeEmbedder:
 @pytest.fixture
 def fake_embedder() -> FakeEmbedder:
     return FakeEmbedder()
+
+
+class FakeGeneration:
+    """A reply that is known beforehand, in pieces of a few characters."""
+
+    def __init__(self, text: str, prompt_tokens: int, first_token: Mapping[str, float]) -> None:
+        self.prompt_tokens = prompt_tokens
+        self.output_tokens = 0
+        self.first_token = first_token
+        self.closed = False
+        self._pieces = re.findall(r"(?s).{1,5}", text)
+
+    def __iter__(self) -> Iterator[str]:
+        for piece in self._pieces:
+            if self.closed:
+                return
+            self.output_tokens += 1
+            yield piece
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeGenerator:
+    """A language model that follows a script: a function of the messages, or replies of which the last one repeats."""
+
+    def __init__(
+        self,
+        replies: str | Sequence[str] | Callable[[Sequence[Message]], str] = "",
+        *,
+        first_token: Mapping[str, float] | None = None,
+        name: str = "fake",
+        context_tokens: int = 4096,
+    ) -> None:
+        self.name = name
+        self.fingerprint = "fake-1"
+        self.context_tokens = context_tokens
+        self.first_token = first_token or {}
+        self.asked: list[Sequence[Message]] = []  # the messages of each call
+        self.replies: list[FakeGeneration] = []
+        self._script = [replies] if isinstance(replies, str) else replies
+
+    def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()) -> FakeGeneration:
+        if callable(self._script):
+            text = self._script(messages)
+        else:
+            text = self._script[min(len(self.asked), len(self._script) - 1)]
+        self.asked.append(tuple(messages))
+        text = min((text.split(word)[0] for word in stop), key=len, default=text)[: 5 * max_tokens]
+        tokens = sum(self.count_tokens(message.content) for message in messages)
+        self.replies.append(FakeGeneration(text, tokens, self.first_token))
+        return self.replies[-1]
+
+    def count_tokens(self, text: str) -> int:
+        return len(re.findall(r"\w{1,6}|[^\w\s]", text))
+
+    def close(self) -> None:
+        for reply in self.replies:
+            reply.close()
+
+
+@pytest.fixture(scope="session")
+def models_folder() -> Path:
+    """Where the real models are kept, for the tests that run them."""
+    return Path(os.environ.get("FONTE_MODELS") or user_cache_path("fonte", appauthor=False) / "models")
+
+
+@pytest.fixture(scope="session")
+def default_generator_path(models_folder: Path) -> Path:
+    """The default language model, fetched where it is missing. A test that asks for it is marked `models`."""
+    from rag.weights import resolve
+
+    path = resolve("default", kind="generator", models_folder=models_folder).path
+    assert path is not None
+    return path
