@@ -183,6 +183,11 @@ class Catalog:
         """Return the keys of all chunks."""
         return {key for (key,) in self._rows("SELECT key FROM chunks")}
 
+    def languages(self) -> dict[int, str]:
+        """Return the language of every chunk's document, by key, ascending."""
+        query = "SELECT key, language FROM chunks JOIN documents ON documents.id = document_id ORDER BY key"
+        return dict(self._rows(query))
+
     def lexical(self, question: str, language: str, *, limit: int) -> list[tuple[int, float]]:
         """Return `(key, BM25 score)` of the chunks that share terms with `question`, best first; higher is better.
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from index.access import check_dimension, locked, open_catalog, settings_for, told_plainly
 from index.add import Adding, AddReport, Progress, content_hash
+from index.bias import LanguageBias, language_bias
 from index.catalog import Catalog, DocumentRow
 from index.embed import Embedder, Vectors
 from index.errors import BadQuestion, FonteError, LibraryBusy
@@ -48,6 +49,8 @@ class _View:
     keys: NDArray[np.int64]
     vectors: Vectors | None
     sample: Vectors  # some of them, evenly spread
+    bias: LanguageBias
+    codes: NDArray[np.int64]  # of the language of each of `keys`
     language: str  # of most documents
     fingerprint: str
 
@@ -134,9 +137,9 @@ class Library:
         with told_plainly(self.folder), self._catalog.reading():
             language = detect_language(query) or self._view().language
             lexical = dict(self._catalog.lexical(query, language, limit=max(CANDIDATES, k)))
-            dense = self._dense(vector, limit=max(CANDIDATES, k), also=sorted(lexical))
-            chunks = self._catalog.chunk_spans(sorted(dense))
-            fused = fuse(dense, lexical, deviation=deviation(vector, self._view().sample))
+            fair, dense = self._dense(vector, limit=max(CANDIDATES, k), also=sorted(lexical))
+            chunks = self._catalog.chunk_spans(sorted(fair))
+            fused = fuse(fair, lexical, deviation=deviation(vector, self._view().sample))
             ranked = sorted(chunks, key=lambda key: (-fused[key], chunks[key].id))
             ranked = spread(ranked, {key: chunk.document_id for key, chunk in chunks.items()}, most=-(-k // 3))[:k]
             return [
@@ -183,32 +186,45 @@ class Library:
         check_dimension(self.folder, self._catalog.settings, self.embedder, len(vector))
         return vector
 
-    def _dense(self, vector: NDArray[np.float32], *, limit: int, also: Sequence[int]) -> Scores:
-        """Return exact cosines of the nearest chunks and of those of `also`, whose terms match."""
+    def _dense(self, vector: NDArray[np.float32], *, limit: int, also: Sequence[int]) -> tuple[Scores, Scores]:
+        """Return the nearest chunks and those of `also`, whose terms match: scores fair to languages, and cosines."""
+        view = self._view()
+        handicaps = view.bias.handicaps(vector, view.codes)
+        fair = self._fair(vector, handicaps, limit=limit, also=also)
+        places = np.searchsorted(view.keys, np.array(list(fair), dtype=np.int64))
+        return fair, {key: fair[key] + float(handicaps[place]) for key, place in zip(fair, places, strict=True)}
+
+    def _fair(
+        self, vector: NDArray[np.float32], handicaps: NDArray[np.float32], *, limit: int, also: Sequence[int]
+    ) -> Scores:
         view = self._view()
         if view.vectors is not None:
-            return nearest(vector, view.keys, view.vectors, limit=limit, also=also)
+            return nearest(vector, view.keys, view.vectors, handicaps, limit=limit, also=also)
         if self._chroma.generation() == view.generation:
             try:
                 proposed = self._chroma.nearest(vector, limit=limit)
-                return cosines(vector, *self._catalog.vectors_of(sorted({*proposed, *also})))
+                keys, vectors = self._catalog.vectors_of(sorted({*proposed, *also}))
+                return cosines(vector, keys, vectors, handicaps[np.searchsorted(view.keys, keys)])
             except Exception:
                 log.warning("the vector store failed; every vector is compared instead", exc_info=True)
-        return nearest(vector, *self._catalog.vectors(), limit=limit, also=also)
+        return nearest(vector, *self._catalog.vectors(), handicaps, limit=limit, also=also)
 
     def _view(self) -> _View:
         """Return what is known of the catalog's present generation; only called while reading."""
         generation = self._catalog.generation
         if self._view_held is None or self._view_held.generation != generation:
             rows = self._catalog.rows()
-            keys = np.array(sorted(self._catalog.keys()), dtype=np.int64)
+            spoken = self._catalog.languages()
+            keys = np.array(list(spoken), dtype=np.int64)
             few = len(keys) <= self._exact_up_to
             vectors = self._catalog.vectors()[1] if few else None
-            _, sample = self._catalog.vectors_of(keys[:: len(keys) // _SAMPLE + 1].tolist())
+            sampled, sample = self._catalog.vectors_of(keys[:: len(keys) // _SAMPLE + 1].tolist())
+            bias = language_bias(sample, [spoken[key] for key in sampled.tolist()])
+            codes = bias.codes(list(spoken.values()))
             languages = Counter(row.language for row in rows if row.language)
             fingerprint = content_hash([settings_for(self.embedder), [(row.id, row.sha256) for row in rows]])
             language = languages.most_common(1)[0][0] if languages else ""
-            self._view_held = _View(generation, keys, vectors, sample, language, fingerprint)
+            self._view_held = _View(generation, keys, vectors, sample, bias, codes, language, fingerprint)
         return self._view_held
 
     def _load_document(self, document_id: str, generation: int) -> Document:

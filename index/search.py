@@ -13,21 +13,30 @@ CANDIDATES = 60  # of each retriever
 LEXICAL_WEIGHT = 0.1  # standard deviations of cosine per point of BM25; 0.05 to 0.15 measure alike
 
 
-def cosines(vector: NDArray[np.float32], keys: NDArray[np.int64], vectors: Vectors) -> Scores:
-    """Return the cosine of the unit `vector` with each of the unit `vectors` `(n, dimension)`, by key."""
-    return dict(zip(keys.tolist(), (vectors @ vector).tolist(), strict=True))
+def cosines(
+    vector: NDArray[np.float32], keys: NDArray[np.int64], vectors: Vectors, handicaps: NDArray[np.float32]
+) -> Scores:
+    """Return the cosine of the unit `vector` with each of `vectors` `(n, dimension)` less its handicap, by key."""
+    return dict(zip(keys.tolist(), (vectors @ vector - handicaps).tolist(), strict=True))
 
 
 def nearest(
-    vector: NDArray[np.float32], keys: NDArray[np.int64], vectors: Vectors, *, limit: int, also: Sequence[int] = ()
+    vector: NDArray[np.float32],
+    keys: NDArray[np.int64],
+    vectors: Vectors,
+    handicaps: NDArray[np.float32],
+    *,
+    limit: int,
+    also: Sequence[int] = (),
 ) -> Scores:
-    """Return the exact cosines of the `limit` chunks nearest to `vector`, and of those of `also` that exist.
+    """Return the exact cosines, less handicaps, of the `limit` chunks nearest to `vector` and of those of `also`.
 
-    `keys` `(n,)` are ascending, and belong to `vectors` `(n, dimension)`.
+    `keys` and `handicaps` `(n,)` belong to `vectors` `(n, dimension)`; `keys` are ascending, what `also` lacks in them
+    is left out.
     """
     if not len(keys):
         return {}
-    similarity = vectors @ vector
+    similarity = vectors @ vector - handicaps
     wanted = np.argpartition(-similarity, min(limit, len(keys)) - 1)[:limit]
     positions = np.minimum(np.searchsorted(keys, np.array(also, dtype=np.int64)), len(keys) - 1)
     wanted = np.union1d(wanted, positions[keys[positions] == also]) if len(also) else wanted

@@ -7,21 +7,22 @@ from index.search import cosines, deviation, fuse, nearest, spread
 
 KEYS = np.array([2, 3, 5, 8])
 VECTORS = np.array([[1, 0], [0.8, 0.6], [0, 1], [-1, 0]], dtype=np.float32)
+NONE = np.zeros(4, dtype=np.float32)
 EAST = np.array([1, 0], dtype=np.float32)
 
 
 def test_nearest_are_the_highest_cosines() -> None:
-    assert nearest(EAST, KEYS, VECTORS, limit=2) == pytest.approx({2: 1.0, 3: 0.8})
+    assert nearest(EAST, KEYS, VECTORS, NONE, limit=2) == pytest.approx({2: 1.0, 3: 0.8})
 
 
 def test_wanted_keys_get_their_cosine_too_unless_they_are_gone() -> None:
-    assert nearest(EAST, KEYS, VECTORS, limit=1, also=[4, 5, 9]) == pytest.approx({2: 1.0, 5: 0.0})
-    assert cosines(EAST, KEYS[2:], VECTORS[2:]) == pytest.approx({5: 0.0, 8: -1.0})
+    assert nearest(EAST, KEYS, VECTORS, NONE, limit=1, also=[4, 5, 9]) == pytest.approx({2: 1.0, 5: 0.0})
+    assert cosines(EAST, KEYS[2:], VECTORS[2:], NONE[2:]) == pytest.approx({5: 0.0, 8: -1.0})
 
 
 def test_more_than_there_are_and_none_at_all() -> None:
-    assert len(nearest(EAST, KEYS, VECTORS, limit=99)) == 4
-    assert nearest(EAST, KEYS[:0], VECTORS[:0], limit=5, also=[1]) == {}
+    assert len(nearest(EAST, KEYS, VECTORS, NONE, limit=99)) == 4
+    assert nearest(EAST, KEYS[:0], VECTORS[:0], NONE[:0], limit=5, also=[1]) == {}
     assert deviation(EAST, VECTORS[:0]) == 0.0
 
 
@@ -39,3 +40,9 @@ def test_one_document_does_not_fill_the_result() -> None:
     document_of = {1: "a", 2: "a", 3: "a", 4: "b", 5: "a"}
     assert spread([1, 2, 3, 4, 5], document_of, most=2) == [1, 2, 4, 3, 5]
     assert spread([1, 2, 3], document_of, most=2) == [1, 2, 3]
+
+
+def test_a_handicap_is_taken_from_the_cosine() -> None:
+    handicaps = np.array([0.5, 0, 0, 0], dtype=np.float32)
+    assert nearest(EAST, KEYS, VECTORS, handicaps, limit=2) == pytest.approx({2: 0.5, 3: 0.8})
+    assert cosines(EAST, KEYS[:1], VECTORS[:1], handicaps[:1]) == pytest.approx({2: 0.5})
