@@ -142,10 +142,11 @@ def download(file: HubFile, partial: Path, on_bytes: Callable[[int], None]) -> N
     from huggingface_hub.utils._headers import build_hf_headers
 
     start = partial.stat().st_size if partial.exists() else 0
-    if start >= file.bytes:  # complete, or not ours: the hash will tell
-        start = 0 if start > file.bytes or not is_right(file, partial) else start
-        if start:
+    if start >= file.bytes:
+        if start and is_right(file, partial):
             return
+        start = 0
+    # The user's token never travels in clear, nor to the other host that large files are redirected to.
     headers = build_hf_headers() if urlsplit(file.url).scheme == "https" else {}
     with (
         _reaching_the_hub(),

@@ -85,9 +85,9 @@ class LlamaCppGenerator:
             return self._server
 
     def _load(self) -> Any:
-        # libgomp's threads spin a millisecond for each other; where another program keeps one of two cores busy, replies
-        # are then written at 0.5 to 6 tokens a second instead of 14 (measured; 25 either way where none does). It reads
-        # this once, when it or torch, which shares it, is first imported: ui sets it too.
+        # libgomp's threads spin a millisecond for each other. Where another program keeps one of two cores busy, this
+        # writes 0.5 to 6 tokens a second, and with short spins 14 (25 either way where none does). The value is read
+        # once, when this or torch, which shares the library, is first imported: it must be set before either.
         os.environ.setdefault("GOMP_SPINCOUNT", "500")
         import xllamacpp
 

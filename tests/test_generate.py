@@ -216,7 +216,7 @@ def server() -> Iterator[type[Server]]:
     OneServer.requests, OneServer.headers_seen, OneServer.behave = [], [], answers
     listening = ThreadingHTTPServer(("127.0.0.1", 0), OneServer)
     listening.daemon_threads = True
-    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
     OneServer.url = f"http://127.0.0.1:{listening.server_port}/v1"
     yield OneServer
     listening.shutdown()

@@ -355,7 +355,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
 
     OneHub.files, OneHub.asked = {}, []
     server = ThreadingHTTPServer(("127.0.0.1", 0), OneHub)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     OneHub.endpoint = f"http://127.0.0.1:{server.server_port}"
