@@ -13,8 +13,9 @@ from rag.types import Citation, Claim, Evidence
 from rag.verify import PARTLY, support_label, support_score
 
 _NUMBERS = r"\d{1,3}(?:\s*[,;]\s*\d{1,3})*"
-_MARKER = re.compile(rf"\s*[\[【]\s*({_NUMBERS})\s*[\]】]")
-_LATE_MARKERS = re.compile(rf"([.!?…])((?:\s*[\[【]\s*{_NUMBERS}\s*[\]】])+)")
+_BRACKETED = rf"\s*(?:[\[【]\s*({_NUMBERS})\s*[\]】]|\((\d{{1,2}})\)(?=\W*$))"  # at the end, small models write (1)
+_MARKER = re.compile(_BRACKETED)
+_LATE_MARKERS = re.compile(rf"([.!?…])((?:\s*[\[【(]\s*{_NUMBERS}\s*[\]】)])+)(?=\s|$)")
 _MARKER_BONUS = 0.1  # the model's own marker decides between quotes that support about equally well
 _LEAST_GAIN = 0.15  # what a further quote must add
 _MOST_QUOTES = 3
@@ -37,7 +38,7 @@ def parse_claims(text: str, language: str) -> list[RawClaim]:
     claims = []
     for start, end in sentence_spans(text, language):
         piece = text[start:end]
-        markers = [int(number) for group in _MARKER.findall(piece) for number in re.findall(r"\d+", group)]
+        markers = [int(number) for match in _MARKER.finditer(piece) for number in re.findall(r"\d+", match.group())]
         bare = re.sub(r"\s+([.,;:!?])", r"\1", _MARKER.sub("", piece)).strip()
         if re.search(r"\w", bare):
             claims.append(RawClaim(bare, tuple(dict.fromkeys(markers))))

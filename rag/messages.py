@@ -28,14 +28,13 @@ def build_messages(question: str, language: str, evidence: Sequence[Evidence]) -
 
 
 def list_sources(evidence: Sequence[Evidence]) -> str:
-    """Return the numbered evidence, one piece a line, under the title and date of each document."""
+    """Return the numbered evidence, one piece a line, under the title of each document."""
     lines = []
     document = None
     for number, piece in enumerate(evidence, start=1):
         if piece.passage.document.id != document:
             document = piece.passage.document.id
-            title = ", ".join(filter(None, (piece.passage.document.title, piece.passage.document.published)))
-            lines.append(f"# {neutral(title)}")
+            lines.append(f"# {neutral(piece.passage.document.title)}")
         lines.append(f"[{number}] {neutral(' '.join(piece.text.split()))}")
     return "\n".join(lines)
 

@@ -5,6 +5,8 @@ from rag.words import content_words, names, numbers, overlap
 
 # The default embedder's cosines lie close together: unrelated sentences near 0.78, paraphrases near 0.92.
 _UNRELATED_COSINE, _PARAPHRASE_COSINE = 0.78, 0.92
+_GIVEN_WEIGHT = 0.5  # of a word that the question has too
+_NAMES_WEIGHT = 0.4
 SUPPORTED, PARTLY = 0.55, 0.40
 
 
@@ -13,19 +15,19 @@ def support_score(
 ) -> float:
     """Return how far `quote` supports `sentence`, 0..1.
 
-    A number that the quote lacks makes it 0. What the question itself says needs no support. `cosine` compares the
-    vectors of sentence and quote, so that a quote in another language counts.
+    A number that the quote lacks makes it 0, names that it lacks lower it; those that the question itself gives need
+    no support. `cosine` compares the vectors of sentence and quote, so that a quote in another language counts.
     """
-    given = content_words(question, language)
-    held = content_words(quote, quote_language)
     if not numbers(sentence) <= numbers(quote) | numbers(question):
         return 0.0
+    given = content_words(question, language)
+    held = content_words(quote, quote_language)
     claimed = names(sentence) - given
     named = sum(overlap(name, held) for name in claimed) / len(claimed) if claimed else 1.0
-    words = content_words(sentence, language) - given
-    shared = sum(overlap(word, held) for word in words) / len(words) if words else 0.0
+    weights = {word: _GIVEN_WEIGHT if word in given else 1.0 for word in content_words(sentence, language)}
+    shared = sum(w * overlap(word, held) for word, w in weights.items()) / (sum(weights.values()) or 1.0)
     near = min(max((cosine - _UNRELATED_COSINE) / (_PARAPHRASE_COSINE - _UNRELATED_COSINE), 0.0), 1.0)
-    return named * (0.4 + 0.6 * max(shared, near)) if claimed else max(shared, near)
+    return named * (_NAMES_WEIGHT + (1 - _NAMES_WEIGHT) * max(shared, near)) if claimed else max(shared, near)
 
 
 def support_label(score: float) -> Support:

@@ -5,16 +5,16 @@ from rag.messages import build_messages, list_sources, neutral
 from rag.types import Evidence
 
 
-def evidence(text, *, id="a.md", title="The mill", published="2024-05-01"):
-    document = Document(id, text, title=title, published=published, language="en")
+def evidence(text, *, id="a.md", title="The mill"):
+    document = Document(id, text, title=title, language="en")
     return Evidence(Passage(Chunk(id, id, text, 0, len(text)), document, 1.0, 1), 0, len(text), text)
 
 
 def test_sources_are_numbered_under_their_document():
     listed = list_sources(
-        [evidence("One."), evidence("Two."), evidence("Three.", id="b.md", title="Choir", published="")]
+        [evidence("One."), evidence("Two."), evidence("Three.", id="b.md", title="Choir")]
     )
-    assert listed == "# The mill, 2024-05-01\n[1] One.\n[2] Two.\n# Choir\n[3] Three."
+    assert listed == "# The mill\n[1] One.\n[2] Two.\n# Choir\n[3] Three."
 
 
 @pytest.mark.parametrize(
