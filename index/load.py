@@ -1,5 +1,6 @@
 """Files to Documents. User files are opened by a child process with limited memory and time, never by this one."""
 
+import json
 import os
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from index.types import Document
 MAX_FILE_MB = 32.0
 PARSE_TIMEOUT_S = 60.0
 
+_LONGEST_GOLD_LINE = 100_000  # characters
 _MOST_REPLY_BYTES = 1 << 30
 _NO_SHORTER_TITLE = 120  # characters of a first line that may serve as a title
 
@@ -137,6 +139,8 @@ def _in_folder(root: Path, skipped: list[Failure]) -> list[SourceFile]:
                 if path.is_symlink():
                     raise UnreadableFile("is a symbolic link")
                 _named(path)
+                if path.suffix.lower() == ".jsonl" and _holds_questions(path):
+                    raise UnreadableFile("holds questions, not documents")
             except UnreadableFile as error:
                 skipped.append(Failure(printable(str(path)), str(error)))
             else:
@@ -144,6 +148,16 @@ def _in_folder(root: Path, skipped: list[Failure]) -> list[SourceFile]:
     if not found:
         raise UnreadableFile(f"holds no file of a kind that fonte reads ({' '.join(parse.SUFFIXES)})")
     return found
+
+
+def _holds_questions(path: Path) -> bool:
+    """Whether a .jsonl file is a gold file, as may lie beside the documents it asks about."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as lines:
+            first = json.loads(lines.readline(_LONGEST_GOLD_LINE))
+    except (OSError, ValueError, RecursionError):  # to be told when it is read
+        return False
+    return isinstance(first, dict) and "question" in first and "text" not in first
 
 
 def _document(file: SourceFile, entry: Mapping[str, Any]) -> Document:

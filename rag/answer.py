@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import prompts
+from index.bias import language_bias
 from index.errors import BadQuestion
 from index.language import detect_language
 from index.library import Library
@@ -94,8 +95,12 @@ class Answerer:
         if not sentences:
             return _Reading([], np.zeros((0, self.library.embedder.dimension), dtype=np.float32), [])
         vectors = self.library.embedder.embed_passages([s.text for s in sentences])
-        cosines = vectors @ self.library.embedder.embed_queries([question])[0]
-        scores = score_sentences(question, language, sentences, cosines)
+        vector = self.library.embedder.embed_queries([question])[0]
+        cosines = vectors @ vector
+        spoken = [s.passage.document.language for s in sentences]
+        bias = language_bias(vectors, spoken)
+        fair = cosines - bias.handicaps(vector, bias.codes(spoken))
+        scores = score_sentences(question, language, sentences, fair)
         evidence = choose_evidence(sentences, scores, cosines, budget_tokens=self.evidence_tokens)
         return _Reading(sentences, vectors, evidence)
 

@@ -368,3 +368,11 @@ def test_python_files_beside_the_user_are_not_run(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     assert load_one(write(tmp_path / "a.txt", "testo")).text == "testo"
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_gold_file_beside_the_documents_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# A mill\n\nIt grinds.")
+    (tmp_path / "gold.jsonl").write_text('{"id": "q1", "question": "What does it do?", "answers": ["grind"]}\n')
+    found = find_files([tmp_path])
+    assert [file.id for file in found.files] == ["a.md"]
+    assert [skipped.reason for skipped in found.skipped] == ["holds questions, not documents"]

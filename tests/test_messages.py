@@ -11,9 +11,7 @@ def evidence(text, *, id="a.md", title="The mill"):
 
 
 def test_sources_are_numbered_under_their_document():
-    listed = list_sources(
-        [evidence("One."), evidence("Two."), evidence("Three.", id="b.md", title="Choir")]
-    )
+    listed = list_sources([evidence("One."), evidence("Two."), evidence("Three.", id="b.md", title="Choir")])
     assert listed == "# The mill\n[1] One.\n[2] Two.\n# Choir\n[3] Three."
 
 
