@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.catalog import SCHEMA_VERSION, Catalog
+from index.catalog import SCHEMA_VERSION, Catalog, DocumentRow
 from index.chunk import CHUNK_TOKENS, CHUNKER
 from index.embed import Embedder
 from index.errors import FonteError, LibraryBusy, LibraryMismatch, LibraryMissing
@@ -26,9 +26,7 @@ def open_catalog(folder: Path, embedder: Embedder, *, create: bool) -> Catalog:
         with locked(folder):
             if not file.exists():
                 Catalog.create(file, settings_for(embedder))
-    if not file.exists():
-        shown = folder if folder.is_absolute() else f"./{folder}"
-        raise LibraryMissing(f"No library at {shown} yet. Make one: fonte add docs/")
+    check_present(folder)
     catalog = Catalog(file)
     try:
         _check_settings(folder, catalog.settings, embedder)
@@ -36,6 +34,20 @@ def open_catalog(folder: Path, embedder: Embedder, *, create: bool) -> Catalog:
         catalog.close()
         raise
     return catalog
+
+
+def check_present(folder: Path) -> None:
+    """Raise LibraryMissing where `folder` holds no library."""
+    if not (folder / "catalog.sqlite").exists():
+        shown = folder if folder.is_absolute() else f"./{folder}"
+        raise LibraryMissing(f"No library at {shown} yet. Make one: fonte add docs/")
+
+
+def list_documents(folder: Path) -> list[DocumentRow]:
+    """Return the documents of the library in `folder`, by id; needs no embedder. Raises LibraryMissing, FonteError."""
+    check_present(folder)
+    with told_plainly(folder), closing(Catalog(folder / "catalog.sqlite")) as catalog:
+        return catalog.rows()
 
 
 def settings_for(embedder: Embedder) -> dict[str, str]:

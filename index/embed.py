@@ -114,11 +114,16 @@ class SentenceTransformerEmbedder:
         """Return what a query and a passage start with: as the folder says, else as the E5 family was trained."""
         file = self._path / "config_sentence_transformers.json"
         given = json.loads(file.read_text(encoding="utf-8")).get("prompts", {}) if file.is_file() else {}
-        e5 = "e5" in self.name.lower()
+        query, passage = prompts_for(self.name)
         return {
-            "query": given.get("query") or ("query: " if e5 else ""),
-            "passage": given.get("passage") or given.get("document") or ("passage: " if e5 else ""),
+            "query": given.get("query") or query,
+            "passage": given.get("passage") or given.get("document") or passage,
         }
+
+
+def prompts_for(name: str) -> tuple[str, str]:
+    """Return what the model `name` wants before a query and before a passage: the E5 family was trained with both."""
+    return ("query: ", "passage: ") if "e5" in name.lower() else ("", "")
 
 
 def _load_model(path: Path, threads: int | None) -> Any:

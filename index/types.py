@@ -46,4 +46,6 @@ class Passage:
     document: Document
     score: float
     rank: int
-    scores: Mapping[str, float] = field(default_factory=dict)  # by retriever: "dense" (cosine), "lexical" (BM25)
+    # By retriever: "dense" (cosine), "standing" (that cosine in standard deviations above the library's mean),
+    # "lexical" (BM25).
+    scores: Mapping[str, float] = field(default_factory=dict)

@@ -3,12 +3,34 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
+from index.types import Passage
 from rag.types import Evidence
+from rag.words import content_words, overlap
 
 REFUSALS = ("NOT FOUND", "NON TROVATO")  # what the prompts ask for where no source answers
 _BEGINNINGS = ("NOT", "NON")
+# Logistic regression over gold pairs, half of which the documents do not answer (bench/fit_abstain.py, eval/LOG.md).
+_CONSTANT = -2.0
+_WEIGHTS = {"standing": 0.3, "coverage": 1.0, "refusal": -5.0, "support": 1.0, "fits": 1.0}
 _REFUSAL = re.compile(r"^\W*(NOT FOUND|NON TROVAT[OAIE])\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What speaks for and against an answer in the documents. Zero where it is not known yet."""
+
+    standing: float = 0.0  # of the nearest passage: standard deviations of cosine above the library's mean
+    coverage: float = 0.0  # share of the question's content words that the evidence holds
+    refusal: float = 0.0  # the model's probability of beginning with a refusal
+    support: float = 0.0  # of the sentence that its quotes support best
+    fits: bool = True  # whether there is a number, a year, where one was asked for
+
+
+def answerable(signs: Signs) -> float:
+    """Return the probability that the documents hold the answer, 0..1, equal shares of both supposed beforehand."""
+    return 1 / (1 + math.exp(-(_CONSTANT + sum(_WEIGHTS[name] * float(sign) for name, sign in asdict(signs).items()))))
 
 
 def is_refusal(text: str) -> bool:
@@ -27,6 +49,17 @@ def refusal_probability(first_token: Mapping[str, float]) -> float:
     return sum(math.exp(p) for token, p in first_token.items() if token.strip() in _BEGINNINGS)
 
 
-def best_cosine(evidence: Sequence[Evidence]) -> float:
-    """Return the cosine of the sentence nearest to the question; 0 without evidence."""
-    return max((e.score for e in evidence), default=0.0)
+def standing(passages: Sequence[Passage]) -> float:
+    """Return how far the nearest passage stands out: standard deviations of cosine above the library's mean."""
+    return max((passage.scores.get("standing", 0.0) for passage in passages), default=0.0)
+
+
+def coverage(question: str, language: str, evidence: Sequence[Evidence]) -> float:
+    """Return the share of the question's content words that the evidence or its titles hold, 0..1."""
+    wanted = content_words(question, language)
+    held: set[str] = set()
+    for piece in evidence:
+        document = piece.passage.document
+        held |= content_words(f"{document.title} {piece.text}", document.language)
+    words = frozenset(held)
+    return sum(overlap(word, words) for word in wanted) / len(wanted) if wanted else 0.0

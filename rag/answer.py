@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator as Yielding
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,24 @@ from index.errors import BadQuestion
 from index.language import detect_language
 from index.library import Library
 from index.types import Passage
-from rag.abstain import best_cosine, is_refusal, may_become_refusal, refusal_probability
+from rag.abstain import (
+    Signs,
+    answerable,
+    coverage,
+    is_refusal,
+    may_become_refusal,
+    refusal_probability,
+    standing,
+)
 from rag.cite import cite, parse_claims, write_answer
 from rag.conversation import standalone
 from rag.evidence import Sentence, choose_evidence, score_sentences, split_passages
 from rag.generate import Generation, Generator
+from rag.kind import holds_kind
 from rag.messages import build_messages
 from rag.types import Answer, Citation, Claim, Event, Evidence, Finished, Piece, Retrieved, Turn
 
-LEAST_COSINE = 0.80  # no sentence this near: the subject is absent, and the model is not asked
-MOST_REFUSAL = 0.5  # a higher probability that the model begins a refusal is one
+LEAST_ANSWERABLE = 0.5  # with a lower probability that the documents hold the answer, it is a refusal
 
 
 class Answerer:
@@ -35,9 +43,10 @@ class Answerer:
         generator: Generator,
         *,
         passages: int = 8,
-        evidence_tokens: int = 320,
+        evidence_tokens: int = 250,
         answer_tokens: int = 160,
         question_chars: int = 2000,
+        least_answerable: float = LEAST_ANSWERABLE,
     ) -> None:
         self.library = library
         self.generator = generator
@@ -45,6 +54,7 @@ class Answerer:
         self.evidence_tokens = evidence_tokens
         self.answer_tokens = answer_tokens
         self.question_chars = question_chars
+        self.least_answerable = least_answerable
 
     def answer(self, question: str, history: Sequence[Turn] = ()) -> Answer:
         """Return the verified answer. Raises FonteError (a bad question, a model that does not answer)."""
@@ -69,26 +79,50 @@ class Answerer:
 
         draft = _Draft(question, language, passages, self._receipt(passages), clock)
         reading = self._read(wanted, language, passages)
-        if best_cosine(reading.evidence) < LEAST_COSINE:
-            yield Finished(draft.refuse("no passage is near the question"))
+        signs = Signs(standing(passages), coverage(wanted, language, reading.evidence))
+        if not reading.evidence:
+            yield Finished(draft.refuse("no passage is near the question", signs))
             return
 
         messages = build_messages(wanted, language, reading.evidence)
         generation = self.generator.generate(messages, max_tokens=self.answer_tokens)
         try:
-            text = yield from _stream(generation, clock)
+            text = yield from self._stream(generation, signs, clock)
         finally:
             generation.close()
         clock.count(generation)
-        if is_refusal(text) or refusal_probability(generation.first_token) > MOST_REFUSAL:
-            yield Finished(draft.refuse("the model found no answer in the nearest passages"))
+        signs = replace(signs, refusal=refusal_probability(generation.first_token))
+        if is_refusal(text):
+            yield Finished(draft.refuse("the model found no answer in the nearest passages", signs))
             return
 
         claims, citations = self._cite(text, wanted, language, reading)
         if not citations:
-            yield Finished(draft.refuse("no passage supports what the model wrote"))
+            yield Finished(draft.refuse("no passage supports what the model wrote", signs))
             return
-        yield Finished(draft.finish(claims, citations))
+        signs = replace(signs, support=max(c.support for c in citations), fits=holds_kind(text, wanted))
+        if answerable(signs) < self.least_answerable:
+            yield Finished(draft.refuse("the passages are near the question and probably do not answer it", signs))
+            return
+        yield Finished(draft.finish(claims, citations, signs))
+
+    def _stream(self, generation: Generation, signs: Signs, clock: "_Clock") -> Yielding[Piece, None, str]:
+        """Yield the pieces of a reply, none of a refusal; return the whole text, "" where it need not be read."""
+        text, shown = "", 0
+        for piece in generation:
+            clock.mark("first_token_s")
+            if not text and self._hopeless(generation, signs):
+                return ""
+            text += piece
+            if not may_become_refusal(text):
+                yield Piece(text[shown:])
+                shown = len(text)
+        return text
+
+    def _hopeless(self, generation: Generation, signs: Signs) -> bool:
+        """Whether even an answer that is wholly supported would be a refusal: not a word of it is to be shown."""
+        signs = replace(signs, refusal=refusal_probability(generation.first_token), support=1.0)
+        return answerable(signs) < self.least_answerable
 
     def _read(self, question: str, language: str, passages: Sequence[Passage]) -> "_Reading":
         sentences = split_passages(passages)
@@ -131,6 +165,7 @@ class Answerer:
             "passages": self.passages,
             "evidence_tokens": self.evidence_tokens,
             "answer_tokens": self.answer_tokens,
+            "least_answerable": self.least_answerable,
         }
 
     def _receipt(self, passages: Sequence[Passage]) -> Mapping[str, object]:
@@ -158,18 +193,6 @@ def _fallback_language(history: Sequence[Turn], passages: Sequence[Passage]) -> 
     """Return a language for a question too short to tell: that of the conversation, else of the best passage."""
     earlier = next((detect_language(turn.text) for turn in reversed(history) if turn.speaker == "user"), "")
     return earlier or next((p.document.language for p in passages if p.document.language), "en")
-
-
-def _stream(generation: Generation, clock: "_Clock") -> Yielding[Piece, None, str]:
-    """Yield the pieces of a reply, none of a refusal; return the whole text."""
-    text, shown = "", 0
-    for piece in generation:
-        clock.mark("first_token_s")
-        text += piece
-        if not may_become_refusal(text):
-            yield Piece(text[shown:])
-            shown = len(text)
-    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +230,15 @@ class _Draft:
     receipt: Mapping[str, object]
     clock: _Clock
 
-    def refuse(self, reason: str) -> Answer:
-        return self._answer(prompts.render("refusal", self.language), (), (), reason)
+    def refuse(self, reason: str, signs: Signs) -> Answer:
+        return self._answer(prompts.render("refusal", self.language), (), (), signs, reason)
 
-    def finish(self, claims: Sequence[Claim], citations: Sequence[Citation]) -> Answer:
-        return self._answer(write_answer(claims), claims, citations, "")
+    def finish(self, claims: Sequence[Claim], citations: Sequence[Citation], signs: Signs) -> Answer:
+        return self._answer(write_answer(claims), claims, citations, signs, "")
 
-    def _answer(self, text: str, claims: Sequence[Claim], citations: Sequence[Citation], reason: str) -> Answer:
+    def _answer(
+        self, text: str, claims: Sequence[Claim], citations: Sequence[Citation], signs: Signs, reason: str
+    ) -> Answer:
         self.clock.mark("total_s")
         return Answer(
             question=self.question,
@@ -225,5 +250,5 @@ class _Draft:
             reason=reason,
             passages=self.passages,
             timings=self.clock.timings,
-            receipt=self.receipt,
+            receipt={**self.receipt, "signs": asdict(signs), "answerable": round(answerable(signs), 4)},
         )

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from index.sentences import sentence_spans
 from index.types import Passage
 from rag.types import Evidence
-from rag.words import content_words, overlap
+from rag.words import content_words, names, overlap
 
 _BYTES_PER_TOKEN = 3.3  # measured on Italian with the default model's tokenizer; English needs fewer tokens
 _LEXICAL_WEIGHT = 0.10
 _RANK_WEIGHT = 0.02
-_SHORT_WORDS = 5  # a sentence this short (a heading, "He agreed.") says little alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,8 @@ def choose_evidence(
 ) -> list[Evidence]:
     """Return the best sentences that fit `budget_tokens`, neighbours joined, documents in order of their best one.
 
-    A chosen sentence brings the one before it where that gives it its subject; ties go to the better passage.
+    A chosen sentence that names nobody ("Still, most shares are in his hands.") brings the one before it. Ties go to
+    the better passage.
     """
     chosen: set[int] = set()
     left = budget_tokens
@@ -94,7 +94,7 @@ def choose_evidence(
 def _with_context(sentences: Sequence[Sentence], i: int) -> list[int]:
     previous = i - 1
     same_chunk = previous >= 0 and sentences[previous].passage.chunk.id == sentences[i].passage.chunk.id
-    return [previous, i] if same_chunk else [i]
+    return [previous, i] if same_chunk and not names(sentences[i].text) else [i]
 
 
 def _join(chosen: list[tuple[Sentence, float, float]]) -> list[Evidence]:

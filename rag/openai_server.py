@@ -1,22 +1,16 @@
-"""Generation by any server that speaks OpenAI's protocol: vLLM on a cluster, Ollama, LM Studio, llama.cpp's own server.
+"""Generation by any server that speaks OpenAI's protocol: vLLM, Ollama, LM Studio, llama.cpp's own server."""
 
-The key comes from FONTE_OPENAI_KEY, else OPENAI_API_KEY; a local server needs none.
-"""
-
-import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from index.errors import GenerationFailed
+from index.remote import READ_TIMEOUT_S, broken_off, connect, explained, first_model
 from rag.generate import Generation, Message
 
 SEED = 0
 FIRST_TOKENS = 10
-CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 120.0  # between two pieces; a long prompt on a slow server says nothing for a while
-RETRIES = 2
 CHARACTERS_A_TOKEN = 3.5  # of European languages; short of the truth rather than past it
 NOT_EVERYWHERE = ("seed", "stream_options", "logprobs", "top_logprobs")
 
@@ -65,21 +59,13 @@ class OpenAIGenerator:
 
     def _connected(self) -> Any:
         if self._client is None:
-            from openai import OpenAI, Timeout
-
-            key = os.environ.get("FONTE_OPENAI_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
-            timeout = Timeout(self._read_timeout_s, connect=CONNECT_TIMEOUT_S)
-            self._client = OpenAI(base_url=self._url, api_key=key, timeout=timeout, max_retries=RETRIES)
+            self._client = connect(self._url, read_timeout_s=self._read_timeout_s)
         return self._client
 
     def _model_there(self) -> str:
         """Return the model asked for, else the first that the server lists."""
         if not self._model:
-            with _explained(self._url):
-                first = next(iter(self._connected().models.list()), None)
-            if first is None:
-                raise GenerationFailed(f"The server at {self._url} lists no model: name one with openai:URL#MODEL.")
-            self._model = self.name = str(first.id)
+            self._model = self.name = first_model(self._connected(), self._url, GenerationFailed)
         return self._model
 
 
@@ -100,16 +86,16 @@ class OpenAIGeneration:
         """Yield the reply's pieces. Raises GenerationFailed."""
         finished = False
         try:
-            with _explained(self._url):
+            with explained(self._url, GenerationFailed):
                 self._stream = self._opened()
-            with _explained(self._url, begun=True):
+            with explained(self._url, GenerationFailed, begun=True):
                 for chunk in self._stream:
                     if self._closed:
                         return
                     finished = finished or any(choice.finish_reason for choice in chunk.choices)
                     yield from self._pieces(chunk)
             if not finished:
-                raise _broken_off(self._url)
+                raise broken_off(self._url, GenerationFailed)
         except GenerationFailed:
             if not self._closed:  # else it is our own hanging up that was heard
                 raise
@@ -147,39 +133,3 @@ class OpenAIGeneration:
                 self.first_token = {token.token: token.logprob for token in reversed(likeliest[0].top_logprobs)}
             if choice.delta and choice.delta.content:
                 yield choice.delta.content
-
-
-@contextmanager
-def _explained(url: str, *, begun: bool = False) -> Iterator[None]:
-    """Turn what can go wrong with a server, before or after its reply has begun, into one sentence."""
-    import openai
-
-    try:
-        yield
-    except openai.APIConnectionError as error:  # also a timeout
-        if begun:
-            raise _broken_off(url) from error
-        raise GenerationFailed(f"No model answers at {url}: start the server, or check the address.") from error
-    except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        raise GenerationFailed(f"The server at {url} refuses the key: set FONTE_OPENAI_KEY.") from error
-    except openai.NotFoundError as error:
-        raise GenerationFailed(
-            f"The server at {url} does not know this address or model: write openai:URL#MODEL with a URL that ends as "
-            "the server says, often in /v1."
-        ) from error
-    except openai.APIStatusError as error:
-        raise GenerationFailed(f"The server at {url} answered {error.status_code}: {_short(error.message)}.") from error
-    except (openai.OpenAIError, ValueError) as error:
-        raise GenerationFailed(f"The server at {url} sent what cannot be read: {_short(str(error))}.") from error
-    except Exception as error:
-        if type(error).__module__.startswith("http"):  # of the HTTP client, from the middle of a stream
-            raise _broken_off(url) from error
-        raise
-
-
-def _broken_off(url: str) -> GenerationFailed:
-    return GenerationFailed(f"The model at {url} broke off in the middle of its reply: ask again.")
-
-
-def _short(message: str) -> str:
-    return " ".join(message.split())[:200].rstrip(".")

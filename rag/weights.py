@@ -75,7 +75,7 @@ def resolve(
     `sources` replaces `offline` and `on_progress` and says where files are fetched from.
     """
     if spec.startswith("openai:"):
-        return _server(spec, kind)
+        return _server(spec)
     if spec.startswith("hf:") or spec in ("default", "auto") or spec.lower() in load_catalogue(catalogue):
         sources = sources or Sources(offline=offline, on_progress=on_progress)
         return _kept_model(spec, kind, models_folder, sources, catalogue)
@@ -83,11 +83,10 @@ def resolve(
     if path.is_dir():
         return _own_folder(path, kind, models_folder)
     if path.is_file():
-        return _own_file(path, kind, models_folder)
+        return _own_file(path, models_folder)
     known = ", ".join(name for name, model in load_catalogue(catalogue).items() if model.kind == kind)
     raise ModelUnavailable(
-        f"There is no model {spec!r}: name one of {known}, or give "
-        + ("PATH.gguf, a folder, hf:OWNER/REPO or openai:URL." if kind == "generator" else "a folder or hf:OWNER/REPO.")
+        f"There is no model {spec!r}: name one of {known}, or give PATH.gguf, a folder, hf:OWNER/REPO or openai:URL."
     )
 
 
@@ -130,20 +129,14 @@ def list_models(*, models_folder: Path, catalogue: Path = CATALOGUE) -> list[Mod
     return [_row(manifest, models_folder, silent, anew=False) for manifest in manifests]
 
 
-def _server(spec: str, kind: Kind) -> ResolvedModel:
+def _server(spec: str) -> ResolvedModel:
     url, _, model = spec.removeprefix("openai:").partition("#")
-    if kind == "embedder":
-        raise ModelUnavailable(
-            f"{spec!r} cannot be the embedder, which runs on this computer: give a folder or a name."
-        )
     if not re.match(r"https?://[^/\s]+", url):
         raise ModelUnavailable(f"{spec!r} names no server: write openai:http://HOST:PORT/v1 or openai:URL#MODEL.")
     return ResolvedModel(model or url, "openai", url=url.rstrip("/"), remote_model=model)
 
 
-def _own_file(path: Path, kind: Kind, models_folder: Path) -> ResolvedModel:
-    if kind == "embedder":
-        raise ModelUnavailable(f"{path} is a file, and an embedder is a folder that sentence-transformers can open.")
+def _own_file(path: Path, models_folder: Path) -> ResolvedModel:
     try:
         with path.open("rb") as file:
             magic = file.read(len(GGUF_MAGIC))
@@ -157,8 +150,8 @@ def _own_file(path: Path, kind: Kind, models_folder: Path) -> ResolvedModel:
 
 def _own_folder(path: Path, kind: Kind, models_folder: Path) -> ResolvedModel:
     ggufs = sorted(path.glob("*.gguf"))
-    if kind == "generator" and len(ggufs) == 1:
-        return _own_file(ggufs[0], kind, models_folder)
+    if len(ggufs) == 1:
+        return _own_file(ggufs[0], models_folder)
     if not (path / "config.json").is_file() and not (path / "modules.json").is_file():
         raise ModelUnavailable(f"{path} is not a model's folder: it has no config.json.")
     if not any(path.rglob("*.safetensors")):
@@ -182,6 +175,8 @@ def _kept_model(spec: str, kind: Kind, models_folder: Path, sources: Sources, ca
         folder = hub_folder(spec, models_folder)
     else:
         model = _named(spec, kind, catalogue)
+        if model.kind != kind:
+            raise ModelUnavailable(f"{model.name} is a {model.kind}, not what it was named for: name a {kind}.")
         name, manifest, folder = model.name, manifest_of(model), models_folder / model.name
     if manifest is None or not folder.is_dir():
         pull(name, models_folder=models_folder, sources=sources, catalogue=catalogue)
@@ -199,8 +194,6 @@ def _resolved(manifest: Manifest, folder: Path, kind: Kind) -> ResolvedModel:
     gguf = next((path for path in hashes if path.endswith(".gguf")), None)
     if gguf is None:
         return ResolvedModel(manifest.name, _engine(kind), folder, fingerprint=list_hash(hashes))
-    if kind == "embedder":
-        raise ModelUnavailable(f"{manifest.name} is a generator, not an embedder.")
     return ResolvedModel(manifest.name, "llama.cpp", folder / gguf, fingerprint=hashes[gguf])
 
 

@@ -16,8 +16,9 @@ import pytest
 from conftest import FakeGenerator
 
 from index.errors import GenerationFailed, ModelUnavailable
+from index.llama_server import usable_cores
 from rag.generate import Message, open_generator
-from rag.llama_cpp import LlamaCppGenerator, usable_cores
+from rag.llama_cpp import LlamaCppGenerator
 from rag.openai_server import OpenAIGenerator
 from rag.transformers_model import TransformersGenerator, cut_at_stop, prompt_ids
 from rag.weights import ResolvedModel
@@ -225,7 +226,7 @@ def server() -> Iterator[type[Server]]:
 
 @pytest.fixture(autouse=True)
 def quick_and_keyless(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.openai_server.RETRIES", 0)
+    monkeypatch.setattr("index.remote.RETRIES", 0)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     for name in ("OPENAI_API_KEY", "FONTE_OPENAI_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)

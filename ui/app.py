@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from index.access import check_present, list_documents
 from index.catalog import DocumentRow
 from index.embed import Embedder
 from index.library import Library
@@ -20,11 +21,19 @@ _DOCUMENTS_READ = 100  # for example questions
 
 def load_embedder(settings: Settings) -> Embedder:
     """Return the embedder, fetched with a progress bar where it is missing. Raises ModelUnavailable."""
+    model = _resolved(settings, "embedder")
+    if model.engine == "openai":
+        from index.embed_server import ServerEmbedder
+
+        return ServerEmbedder(model.url, model=model.remote_model)
+    if model.path is None:
+        raise AssertionError(f"an embedder without a file: {model}")
+    if model.engine == "llama.cpp":
+        from index.embed_gguf import GGUFEmbedder
+
+        return GGUFEmbedder(model.path, name=model.name, fingerprint=model.fingerprint, threads=settings.threads)
     from index.embed import SentenceTransformerEmbedder
 
-    model = _resolved(settings, "embedder")
-    if model.path is None:
-        raise AssertionError(f"an embedder without a folder: {model}")
     return SentenceTransformerEmbedder(
         model.path, name=model.name, fingerprint=model.fingerprint, threads=settings.threads
     )
@@ -49,6 +58,8 @@ def _resolved(settings: Settings, kind: Kind) -> ResolvedModel:
 @contextmanager
 def open_library(settings: Settings, *, create: bool = False) -> Iterator[Library]:
     """Open the library of the data folder. Raises LibraryMissing, LibraryMismatch, ModelUnavailable."""
+    if not create:
+        check_present(settings.data)  # before a model is fetched for it
     with Library.open(settings.data, load_embedder(settings), create=create) as library:
         yield library
 
@@ -64,6 +75,7 @@ def open_answerer(settings: Settings, library: Library) -> Iterator[Answerer]:
             passages=settings.passages,
             evidence_tokens=settings.evidence_tokens,
             answer_tokens=settings.answer_tokens,
+            least_answerable=settings.least_answerable,
             question_chars=settings.question_chars,
         )
     finally:
@@ -71,9 +83,8 @@ def open_answerer(settings: Settings, library: Library) -> Iterator[Answerer]:
 
 
 def list_library(settings: Settings) -> list[DocumentRow]:
-    """Return the documents of the library. Raises LibraryMissing."""
-    with open_library(settings) as library:
-        return library.documents()
+    """Return the documents of the library; no model is needed. Raises LibraryMissing."""
+    return list_documents(settings.data)
 
 
 def example_questions(library: Library) -> list[str]:

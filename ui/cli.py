@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from click.exceptions import Abort, ClickException
 
 from index.errors import FonteError
 
@@ -31,10 +30,9 @@ models_cli = typer.Typer(help="The models on this computer.", no_args_is_help=Tr
 cli.add_typer(models_cli, name="models")
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the library (default: ./.fonte).")]
-Model = Annotated[
-    str | None, typer.Option("--model", help="default, PATH.gguf, a folder, hf:OWNER/REPO[/file] or openai:URL.")
-]
-Embedder = Annotated[str | None, typer.Option("--embedder", help="default, a folder or hf:OWNER/REPO.")]
+_MODELS = "default, PATH.gguf, a folder, hf:OWNER/REPO[/file] or openai:URL."
+Model = Annotated[str | None, typer.Option("--model", help=_MODELS)]
+Embedder = Annotated[str | None, typer.Option("--embedder", help=_MODELS)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -320,15 +318,19 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def main() -> None:
     """Run the command line; what a user can do something about is one sentence on standard error, never a traceback."""
     try:
-        sys.exit(cli(standalone_mode=False) or 0)
-    except ClickException as error:
-        error.show()
+        code = cli(standalone_mode=False) or 0
+        if code == INTERRUPTED:
+            _note("\nfonte: stopped; what was added before stays added.")
+        sys.exit(code)
+    except typer.TyperException as error:  # wrong usage
+        context = getattr(error, "ctx", None)
+        _note(f"fonte: {error.format_message()} See {context.command_path if context else 'fonte'} --help")
         sys.exit(error.exit_code)
     except FonteError as error:
         _note(f"fonte: {error}")
         sys.exit(USER_MISTAKE)
-    except (KeyboardInterrupt, Abort):
-        _note("\nfonte: stopped; what was added before stays added.")
+    except (KeyboardInterrupt, typer.Abort):
+        _note("\nfonte: stopped.")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
