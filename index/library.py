@@ -25,7 +25,7 @@ from index.embed import Embedder, Vectors
 from index.errors import BadQuestion, FonteError, LibraryBusy
 from index.language import detect_language
 from index.load import MAX_FILE_MB, Failure, find_files
-from index.search import CANDIDATES, Scores, background, cosines, fuse, nearest, spread
+from index.search import CANDIDATES, Scores, cosines, deviation, fuse, nearest, spread
 from index.types import Chunk, Document, Passage
 from index.vectors import ChromaVectors
 
@@ -139,21 +139,11 @@ class Library:
             lexical = dict(self._catalog.lexical(query, language, limit=max(CANDIDATES, k)))
             fair, dense = self._dense(vector, limit=max(CANDIDATES, k), also=sorted(lexical))
             chunks = self._catalog.chunk_spans(sorted(fair))
-            mean, deviation = background(vector, self._view().sample)
-            fused = fuse(fair, lexical, deviation=deviation)
+            fused = fuse(fair, lexical, deviation=deviation(vector, self._view().sample))
             ranked = sorted(chunks, key=lambda key: (-fused[key], chunks[key].id))
             ranked = spread(ranked, {key: chunk.document_id for key, chunk in chunks.items()}, most=-(-k // 3))[:k]
             return [
-                self._passage(
-                    chunks[key],
-                    rank,
-                    fused[key],
-                    {
-                        "dense": dense[key],
-                        "standing": (dense[key] - mean) / deviation if deviation else 0.0,
-                        "lexical": lexical.get(key, 0.0),
-                    },
-                )
+                self._passage(chunks[key], rank, fused[key], {"dense": dense[key], "lexical": lexical.get(key, 0.0)})
                 for rank, key in enumerate(ranked, start=1)
             ]
 

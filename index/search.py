@@ -43,15 +43,12 @@ def nearest(
     return {int(keys[i]): float(similarity[i]) for i in wanted}
 
 
-def background(vector: NDArray[np.float32], sample: Vectors) -> tuple[float, float]:
-    """Return mean and standard deviation of the question's cosines over `sample` `(n, dimension)`, 0 for an empty one.
+def deviation(vector: NDArray[np.float32], sample: Vectors) -> float:
+    """Return the standard deviation of the question's cosines over `sample` `(n, dimension)`, 0 for an empty one.
 
-    They differ from embedder to embedder: with E5 all cosines lie between 0.75 and 0.9.
+    It differs from embedder to embedder: with E5 all cosines lie between 0.75 and 0.9.
     """
-    if not len(sample):
-        return 0.0, 0.0
-    cosines = sample @ vector
-    return float(np.mean(cosines)), float(np.std(cosines))
+    return float(np.std(sample @ vector)) if len(sample) else 0.0
 
 
 def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], *, deviation: float) -> Scores:

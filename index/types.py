@@ -46,6 +46,4 @@ class Passage:
     document: Document
     score: float
     rank: int
-    # By retriever: "dense" (cosine), "standing" (that cosine in standard deviations above the library's mean),
-    # "lexical" (BM25).
-    scores: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)  # by retriever: "dense" (cosine), "lexical" (BM25)

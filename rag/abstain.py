@@ -5,15 +5,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from index.types import Passage
 from rag.types import Evidence
 from rag.words import content_words, overlap
 
 REFUSALS = ("NOT FOUND", "NON TROVATO")  # what the prompts ask for where no source answers
 _BEGINNINGS = ("NOT", "NON")
 # Logistic regression over gold pairs, half of which the documents do not answer (bench/fit_abstain.py, eval/LOG.md).
-_CONSTANT = -2.0
-_WEIGHTS = {"standing": 0.3, "coverage": 1.0, "refusal": -5.0, "support": 1.0, "fits": 1.0}
+_CONSTANT = -4.04
+_WEIGHTS = {"refusal": -3.68, "coverage": 0.56, "support": 2.44, "fits": 2.10}
 _REFUSAL = re.compile(r"^\W*(NOT FOUND|NON TROVAT[OAIE])\b", re.IGNORECASE)
 
 
@@ -21,7 +20,6 @@ _REFUSAL = re.compile(r"^\W*(NOT FOUND|NON TROVAT[OAIE])\b", re.IGNORECASE)
 class Signs:
     """What speaks for and against an answer in the documents. Zero where it is not known yet."""
 
-    standing: float = 0.0  # of the nearest passage: standard deviations of cosine above the library's mean
     coverage: float = 0.0  # share of the question's content words that the evidence holds
     refusal: float = 0.0  # the model's probability of beginning with a refusal
     support: float = 0.0  # of the sentence that its quotes support best
@@ -47,11 +45,6 @@ def may_become_refusal(text: str) -> bool:
 def refusal_probability(first_token: Mapping[str, float]) -> float:
     """Return the model's probability of beginning a refusal, 0..1, from the log-probabilities of its first token."""
     return sum(math.exp(p) for token, p in first_token.items() if token.strip() in _BEGINNINGS)
-
-
-def standing(passages: Sequence[Passage]) -> float:
-    """Return how far the nearest passage stands out: standard deviations of cosine above the library's mean."""
-    return max((passage.scores.get("standing", 0.0) for passage in passages), default=0.0)
 
 
 def coverage(question: str, language: str, evidence: Sequence[Evidence]) -> float:

@@ -21,7 +21,6 @@ from rag.abstain import (
     is_refusal,
     may_become_refusal,
     refusal_probability,
-    standing,
 )
 from rag.cite import cite, parse_claims, write_answer
 from rag.conversation import standalone
@@ -31,7 +30,7 @@ from rag.kind import holds_kind
 from rag.messages import build_messages
 from rag.types import Answer, Citation, Claim, Event, Evidence, Finished, Piece, Retrieved, Turn
 
-LEAST_ANSWERABLE = 0.5  # with a lower probability that the documents hold the answer, it is a refusal
+LEAST_ANSWERABLE = 0.3  # with a lower probability that the documents hold the answer, it is a refusal
 
 
 class Answerer:
@@ -43,7 +42,7 @@ class Answerer:
         generator: Generator,
         *,
         passages: int = 8,
-        evidence_tokens: int = 250,
+        evidence_tokens: int = 300,
         answer_tokens: int = 160,
         question_chars: int = 2000,
         least_answerable: float = LEAST_ANSWERABLE,
@@ -79,7 +78,7 @@ class Answerer:
 
         draft = _Draft(question, language, passages, self._receipt(passages), clock)
         reading = self._read(wanted, language, passages)
-        signs = Signs(standing(passages), coverage(wanted, language, reading.evidence))
+        signs = Signs(coverage=coverage(wanted, language, reading.evidence))
         if not reading.evidence:
             yield Finished(draft.refuse("no passage is near the question", signs))
             return
@@ -100,7 +99,8 @@ class Answerer:
         if not citations:
             yield Finished(draft.refuse("no passage supports what the model wrote", signs))
             return
-        signs = replace(signs, support=max(c.support for c in citations), fits=holds_kind(text, wanted))
+        said = " ".join(claim.text for claim in claims)
+        signs = replace(signs, support=max(c.support for c in citations), fits=holds_kind(said, wanted))
         if answerable(signs) < self.least_answerable:
             yield Finished(draft.refuse("the passages are near the question and probably do not answer it", signs))
             return

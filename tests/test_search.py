@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from index.search import background, cosines, fuse, nearest, spread
+from index.search import cosines, deviation, fuse, nearest, spread
 
 KEYS = np.array([2, 3, 5, 8])
 VECTORS = np.array([[1, 0], [0.8, 0.6], [0, 1], [-1, 0]], dtype=np.float32)
@@ -23,11 +23,11 @@ def test_wanted_keys_get_their_cosine_too_unless_they_are_gone() -> None:
 def test_more_than_there_are_and_none_at_all() -> None:
     assert len(nearest(EAST, KEYS, VECTORS, NONE, limit=99)) == 4
     assert nearest(EAST, KEYS[:0], VECTORS[:0], NONE[:0], limit=5, also=[1]) == {}
-    assert background(EAST, VECTORS[:0]) == (0.0, 0.0)
+    assert deviation(EAST, VECTORS[:0]) == 0.0
 
 
 def test_fused_score_is_cosine_plus_a_tenth_of_a_deviation_per_point() -> None:
-    assert background(EAST, VECTORS[[0, 3]])[1] == pytest.approx(1.0)
+    assert deviation(EAST, VECTORS[[0, 3]]) == pytest.approx(1.0)
     assert fuse({1: 0.5, 2: 0.4}, {2: 3.0}, deviation=0.5) == pytest.approx({1: 0.5, 2: 0.55})
 
 
