@@ -17,8 +17,10 @@ from index.types import Passage
 from rag.abstain import (
     Signs,
     answerable,
+    best_cosine,
     coverage,
     is_refusal,
+    least_cosine,
     may_become_refusal,
     refusal_probability,
 )
@@ -79,7 +81,7 @@ class Answerer:
         draft = _Draft(question, language, passages, self._receipt(passages), clock)
         reading = self._read(wanted, language, passages)
         signs = Signs(coverage=coverage(wanted, language, reading.evidence))
-        if not reading.evidence:
+        if not reading.evidence or best_cosine(reading.evidence) < least_cosine(self.library.embedder.name):
             yield Finished(draft.refuse("no passage is near the question", signs))
             return
 

@@ -98,6 +98,14 @@ def test_how_readily_it_refuses_is_a_setting(library: Library) -> None:
     assert not Answerer(library, FakeGenerator(reply), least_answerable=0.0).answer("Who bought the mill?").abstained
 
 
+def test_a_subject_that_is_nowhere_near_is_refused_without_asking_the_model(tmp_path: Path) -> None:
+    generator = FakeGenerator("The mill [1].")
+    with Library.open(tmp_path / "library", FakeEmbedder(name="e5"), create=True) as library:
+        library.add_documents([Document("mill.md", MILL, language="en")])
+        answer = answerer(library, generator).answer("Which vaccine needs freezing?")
+    assert answer.abstained and answer.passages and generator.asked == []
+
+
 def test_an_empty_library_refuses(tmp_path: Path, fake_embedder: FakeEmbedder) -> None:
     with Library.open(tmp_path / "empty", fake_embedder, create=True) as library:
         answer = answerer(library, FakeGenerator("x")).answer("Is anybody there?")
