@@ -63,3 +63,8 @@ def coverage(question: str, language: str, evidence: Sequence[Evidence]) -> floa
         held |= content_words(f"{document.title} {piece.text}", document.language)
     words = frozenset(held)
     return sum(overlap(word, words) for word in wanted) / len(wanted) if wanted else 0.0
+
+
+def best_cosine(evidence: Sequence[Evidence]) -> float:
+    """Return the cosine of the sentence nearest to the question; 0 without evidence."""
+    return max((e.score for e in evidence), default=0.0)
