@@ -2,6 +2,7 @@
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -88,9 +89,7 @@ class SentenceTransformerEmbedder:
             vectors = self._model.encode(
                 list(texts), prompt=prompt, batch_size=BATCH_SIZE, convert_to_numpy=True, show_progress_bar=False
             )
-        vectors = np.asarray(vectors, dtype=np.float32)
-        # Normalised here and not by the model: bfloat16 leaves lengths half a percent off.
-        return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+        return unit(vectors)  # not by the model: bfloat16 leaves lengths half a percent off
 
     @cached_property
     def _model(self) -> Any:
@@ -155,3 +154,40 @@ def _fastest_dtype() -> Any:
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     native = any(getattr(torch.cpu, check, bool)() for check in checks)
     return torch.bfloat16 if native else torch.float32
+
+
+class BatchEmbedder(ABC):
+    """What embedders outside of sentence-transformers share: prompts, batches, unit length."""
+
+    name: str
+    fingerprint: str
+    max_tokens = 512
+
+    @cached_property
+    def dimension(self) -> int:
+        """Length of a vector. Loads the model, or asks the server."""
+        return int(self._batch(["?"]).shape[1])
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors `(n, dimension)` of texts to be found. Raises ModelUnavailable."""
+        return self._embed(texts, prompts_for(self.name)[1])
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Return unit vectors `(n, dimension)` of questions. Raises ModelUnavailable."""
+        return self._embed(texts, prompts_for(self.name)[0])
+
+    @abstractmethod
+    def _batch(self, texts: Sequence[str]) -> Vectors:
+        """Return vectors of any length of a few texts."""
+
+    def _embed(self, texts: Sequence[str], prompt: str) -> Vectors:
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        whole = [prompt + text for text in texts]
+        return unit(np.concatenate([self._batch(whole[i : i + BATCH_SIZE]) for i in range(0, len(whole), BATCH_SIZE)]))
+
+
+def unit(vectors: NDArray[Any]) -> Vectors:
+    """Return `vectors` `(n, dimension)` in unit length; zeros stay zeros."""
+    vectors = np.asarray(vectors, dtype=np.float32)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), dtype=np.float32)
