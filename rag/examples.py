@@ -1,13 +1,11 @@
 """Questions to begin with, made from the names that the documents speak of most. Pure."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 
 from index.types import Document
-from rag.words import sentence_opens
+from rag.words import FULL_NAME, sentence_opens
 
-_NAME = re.compile(r"[A-ZÀ-Þ][\w’'-]+(?:[ ][A-ZÀ-Þ][\w’'-]+)+")
 _ASKED = {"en": "What is said about {}?", "it": "Che cosa si dice di {}?", "fr": "Que dit-on de {} ?"}
 _CHARS_READ = 5_000
 
@@ -18,7 +16,7 @@ def example_questions(documents: Iterable[Document], *, count: int = 3) -> list[
     languages: dict[str, Counter[str]] = {}
     for document in documents:
         text = document.text[:_CHARS_READ]
-        held = {m.group() for m in _NAME.finditer(text) if not sentence_opens(text, m.start())}
+        held = {m.group() for m in FULL_NAME.finditer(text) if not sentence_opens(text, m.start())}
         found.update(held)
         for name in held:
             languages.setdefault(name, Counter())[document.language] += 1

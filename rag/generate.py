@@ -47,6 +47,10 @@ class Generator(Protocol):
     fingerprint: str  # SHA-256 of the weights, "" where they are elsewhere
     context_tokens: int
 
+    def prepare(self) -> None:
+        """Begin to load what the first reply needs, and return at once; what goes wrong is told by that reply."""
+        ...
+
     def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()) -> Generation:
         """Return a reply that is written while it is iterated. Raises GenerationFailed."""
         ...

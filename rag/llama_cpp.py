@@ -6,10 +6,11 @@ We talk to its server through the library's callback, which cancels when it retu
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from index.errors import GenerationFailed
+from index.errors import GenerationFailed, ModelUnavailable
 from index.llama_server import SEED, LlamaServer
 from rag.generate import Generation, Message, ThreadedGeneration
 
@@ -31,6 +32,14 @@ class LlamaCppGenerator:
         self._server = LlamaServer(path, threads=threads, context_tokens=context_tokens, batch_tokens=BATCH_TOKENS)
         self._turn = threading.Lock()
         self._current: LlamaCppGeneration | None = None
+
+    def prepare(self) -> None:
+        """Load the model while the caller goes on."""
+        threading.Thread(target=self._load_early, name="load", daemon=True).start()
+
+    def _load_early(self) -> None:
+        with suppress(ModelUnavailable):  # the first reply meets it again
+            _ = self._server.engine
 
     def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()) -> Generation:
         """Return a reply that is written while it is iterated. Raises ModelUnavailable where the file does not load."""

@@ -30,6 +30,9 @@ class OpenAIGenerator:
         self._read_timeout_s = read_timeout_s
         self._client: Any = None
 
+    def prepare(self) -> None:
+        """Do nothing: the server has its model loaded."""
+
     def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()) -> Generation:
         """Return a reply that is written while it is iterated. Raises GenerationFailed where no server answers."""
         request: dict[str, Any] = {

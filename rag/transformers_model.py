@@ -28,6 +28,9 @@ class TransformersGenerator:
         self._turn = threading.Lock()
         self._current: TransformersGeneration | None = None
 
+    def prepare(self) -> None:
+        """Do nothing: importing is what takes long, and two imports at once only wait for each other."""
+
     def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()) -> Generation:
         """Return a reply that is written while it is iterated. Raises ModelUnavailable, GenerationFailed."""
         self._load()

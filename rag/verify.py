@@ -1,7 +1,7 @@
 """Does a quote support a sentence? Names and numbers must agree; the rest is a matter of degree. Pure."""
 
 from rag.types import Support
-from rag.words import content_words, names, numbers, overlap
+from rag.words import content_words, names, numbers, overlap, with_full_names
 
 # The default embedder's cosines lie close together: unrelated sentences near 0.78, paraphrases near 0.92.
 _UNRELATED_COSINE, _PARAPHRASE_COSINE = 0.78, 0.92
@@ -22,7 +22,7 @@ def support_score(
         return 0.0
     given = content_words(question, language)
     held = content_words(quote, quote_language)
-    claimed = names(sentence) - given
+    claimed = names(sentence) - with_full_names(given, sentence)
     named = sum(overlap(name, held) for name in claimed) / len(claimed) if claimed else 1.0
     weights = {word: _GIVEN_WEIGHT if word in given else 1.0 for word in content_words(sentence, language)}
     shared = sum(w * overlap(word, held) for word, w in weights.items()) / (sum(weights.values()) or 1.0)

@@ -7,6 +7,7 @@ from index.terms import telling_terms, terms
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CAPITALISED = re.compile(r"(?:(?<=['’])|\b)[^\W\d_]\w*(?:[-'’]\w+)*")
+FULL_NAME = re.compile(r"[A-ZÀ-Þ][\w’'-]+(?:[ ][A-ZÀ-Þ][\w’'-]+)+")
 _SENTENCE_OPENS = re.compile(r"(?:^|[.!?:;\n]|[.!?] ?[\"'”»)])[\s\"'«“‘(\[-]*$")
 _ALIKE_LETTERS = 5  # words that share this many first letters are taken for cognates: decentral-ised, decentral-izzata
 
@@ -41,6 +42,16 @@ def names(text: str) -> frozenset[str]:
         acronym = len(word) > 1 and word.isupper()
         if acronym or (word[0].isupper() and not sentence_opens(text, match.start())):
             found.update(term for term in terms(word) if len(term) > 1)
+    return frozenset(found)
+
+
+def with_full_names(words: frozenset[str], text: str) -> frozenset[str]:
+    """Return `words` and, where one is part of a name of several words in `text` (Mostaque), the others too (Emad)."""
+    found = set(words)
+    for name in FULL_NAME.findall(text):
+        parts = terms(name)
+        if words.intersection(parts):
+            found.update(parts)
     return frozenset(found)
 
 

@@ -85,6 +85,9 @@ class FakeGenerator:
         self.replies: list[FakeGeneration] = []
         self._script = [replies] if isinstance(replies, str) else replies
 
+    def prepare(self) -> None:
+        pass
+
     def generate(self, messages: Sequence[Message], *, max_tokens: int, stop: Sequence[str] = ()) -> FakeGeneration:
         if callable(self._script):
             text = self._script(messages)

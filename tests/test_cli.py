@@ -62,8 +62,8 @@ def docs(tmp_path: Path) -> Path:
 
 
 def test_adding_twice_does_nothing_and_a_changed_file_replaces_its_old_self(run: Run, docs: Path) -> None:
-    assert run("add", "docs").out == "1 added\n"
-    assert run("add", "docs").out == "1 unchanged\n"
+    assert run("add", "docs") == Ran(0, "1 added\n", "")
+    assert run("add", "docs") == Ran(0, "1 unchanged\n", "")
     (docs / "mill.txt").write_text(MILL + " It is closed.", encoding="utf-8")
     assert run("add", "docs").out == "1 replaced\n"
     assert "closed" in run("search", "closed").out

@@ -49,3 +49,8 @@ def test_an_unrelated_quote_does_not_support():
 @pytest.mark.parametrize("cosine", [-1.0, 0.0, 0.5, 1.0])
 def test_the_score_stays_between_0_and_1(cosine):
     assert 0 <= score("A mill.", "Another thing.", cosine=cosine) <= 1
+
+
+def test_a_name_that_the_question_gives_in_part_needs_no_support_in_whole():
+    value = score("Anna Neri sold the mill.", "She sold the mill.", question="What did Neri do?", cosine=0.9)
+    assert support_label(value) == "supported"

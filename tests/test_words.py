@@ -1,6 +1,6 @@
 import pytest
 
-from rag.words import content_words, names, numbers, overlap
+from rag.words import content_words, names, numbers, overlap, with_full_names
 
 
 def test_stop_words_and_elided_articles_do_not_count():
@@ -29,3 +29,9 @@ def test_cognates_overlap_in_part():
     assert overlap("decentralizzata", words) == 1
     assert 0 < overlap("decentralised", words) < 1
     assert overlap("centre", words) == 0
+
+
+def test_one_part_of_a_name_stands_for_the_whole():
+    given = frozenset({"neri", "mill"})
+    assert with_full_names(given, "Anna Neri sold it to Carlo Bassi.") == {"neri", "mill", "anna"}
+    assert with_full_names(given, "She sold it.") == given

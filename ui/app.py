@@ -68,6 +68,7 @@ def open_library(settings: Settings, *, create: bool = False) -> Iterator[Librar
 def open_answerer(settings: Settings, library: Library) -> Iterator[Answerer]:
     """Open the language model over `library`. Raises ModelUnavailable."""
     generator = load_generator(settings)
+    generator.prepare()
     try:
         yield Answerer(
             library,

@@ -324,7 +324,7 @@ def main() -> None:
         sys.exit(code)
     except typer.TyperException as error:  # wrong usage
         context = getattr(error, "ctx", None)
-        _note(f"fonte: {error.format_message()} See {context.command_path if context else 'fonte'} --help")
+        _note(f"fonte: {error.format_message().rstrip('.')}. See {context.command_path if context else 'fonte'} --help")
         sys.exit(error.exit_code)
     except FonteError as error:
         _note(f"fonte: {error}")

@@ -52,4 +52,5 @@ def _drawn(columns: tuple[object, ...]) -> Iterator[Draw]:
     try:
         yield draw
     finally:
-        bar.stop()
+        if bar.live.is_started:  # else it would leave an empty line
+            bar.stop()
