@@ -32,10 +32,9 @@ class GGUFEmbedder(BatchEmbedder):
         request = json.dumps({"input": [self._cut(text) for text in texts]})
         reply = self._server.engine.handle_embeddings(request)
         answer = json.loads(reply) if isinstance(reply, str) else reply
-        if "data" not in answer:
-            raise ModelUnavailable(
-                f"{self.name} makes no embeddings: {answer.get('error', {}).get('message', answer)}."
-            )
+        if "data" not in answer:  # a language model's file does not say how a text becomes one vector
+            why = " ".join(str(answer.get("error", {}).get("message", answer)).split())
+            raise ModelUnavailable(f"{self.name} is not an embedding model ({why}): name one that is.")
         rows = sorted(answer["data"], key=lambda row: row["index"])
         return np.array([row["embedding"] for row in rows], dtype=np.float32)
 

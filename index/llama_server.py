@@ -21,7 +21,14 @@ class LlamaServer:
     """A GGUF model, loaded when it is first used. Raises ModelUnavailable where the file does not load."""
 
     def __init__(
-        self, path: Path, *, threads: int | None, context_tokens: int, batch_tokens: int, embedding: bool = False
+        self,
+        path: Path,
+        *,
+        threads: int | None,
+        context_tokens: int,
+        batch_tokens: int,
+        embedding: bool = False,
+        mean: bool = False,
     ) -> None:
         self._path = path
         self._threads = threads or usable_cores()

@@ -27,7 +27,10 @@ def support_score(
     weights = {word: _GIVEN_WEIGHT if word in given else 1.0 for word in content_words(sentence, language)}
     shared = sum(w * overlap(word, held) for word, w in weights.items()) / (sum(weights.values()) or 1.0)
     near = min(max((cosine - _UNRELATED_COSINE) / (_PARAPHRASE_COSINE - _UNRELATED_COSINE), 0.0), 1.0)
-    return named * (_NAMES_WEIGHT + (1 - _NAMES_WEIGHT) * max(shared, near)) if claimed else max(shared, near)
+    if language == quote_language:  # a paraphrase shares some words; near ones without any are only of one style
+        near = (near + shared) / 2
+    alike = max(shared, near)
+    return named * (_NAMES_WEIGHT + (1 - _NAMES_WEIGHT) * alike) if claimed else alike
 
 
 def support_label(score: float) -> Support:

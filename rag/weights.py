@@ -175,8 +175,6 @@ def _kept_model(spec: str, kind: Kind, models_folder: Path, sources: Sources, ca
         folder = hub_folder(spec, models_folder)
     else:
         model = _named(spec, kind, catalogue)
-        if model.kind != kind:
-            raise ModelUnavailable(f"{model.name} is a {model.kind}, not what it was named for: name a {kind}.")
         name, manifest, folder = model.name, manifest_of(model), models_folder / model.name
     if manifest is None or not folder.is_dir():
         pull(name, models_folder=models_folder, sources=sources, catalogue=catalogue)

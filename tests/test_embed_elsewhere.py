@@ -14,6 +14,7 @@ from index.embed_gguf import GGUFEmbedder
 from index.embed_server import ServerEmbedder
 from index.errors import ModelUnavailable
 from index.library import Library
+from index.llama_server import LlamaServer
 from rag.settings import load_settings
 from ui.app import load_embedder
 
@@ -101,13 +102,32 @@ def test_a_gguf_file_that_is_none_is_refused(tmp_path: Path) -> None:
         GGUFEmbedder(tmp_path / "x.gguf", name="x", fingerprint="x").embed_queries(["x"])
 
 
+class Engine:
+    """Stands for a loaded embedding model: a vector a text, as llama.cpp sends it."""
+
+    asked: ClassVar[list[list[str]]] = []
+
+    def handle_embeddings(self, request: str) -> str:
+        texts = json.loads(request)["input"]
+        self.asked.append(texts)
+        rows = [{"index": i, "embedding": [float(len(text)), 1.0]} for i, text in enumerate(texts)]
+        return json.dumps({"data": rows[::-1]})
+
+
+def test_a_gguf_file_embeds_what_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LlamaServer, "engine", Engine())
+    monkeypatch.setattr(LlamaServer, "tokenize", lambda self, text: list(range(len(text.split()))))
+    embedder = GGUFEmbedder(tmp_path / "e5.gguf", name="e5", fingerprint="x")
+    vectors = embedder.embed_passages(["a", "a " * 2000])
+    assert embedder.dimension == 2 and np.allclose(np.linalg.norm(vectors, axis=1), 1)
+    assert vectors[1, 0] > vectors[0, 0]
+    first, second = Engine.asked[0]
+    assert first == "passage: a" and len(second.split()) <= embedder.max_tokens
+
+
 @pytest.mark.models
-def test_a_gguf_file_embeds(default_generator_path: Path) -> None:
-    # A language model's hidden states make poor vectors, but vectors.
+def test_a_language_models_file_is_refused(default_generator_path: Path) -> None:
     embedder = GGUFEmbedder(default_generator_path, name="qwen", fingerprint="x")
-    vectors = embedder.embed_passages(["The board met on Friday.", "The board met on Friday.", "Il gatto dorme."])
-    assert vectors.shape == (3, embedder.dimension)
-    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert vectors[0] @ vectors[1] > 0.999 > vectors[0] @ vectors[2]
-    assert embedder.embed_queries(["word " * 2000]).shape == (1, embedder.dimension)
     assert len(embedder.tokenize("The board met.")) == 4
+    with pytest.raises(ModelUnavailable, match="qwen is not an embedding model"):
+        embedder.embed_passages(["The board met on Friday."])

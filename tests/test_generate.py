@@ -422,7 +422,7 @@ def test_a_prompt_past_the_context_is_explained(real: LlamaCppGenerator) -> None
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models", "/props", "/slots", "/tokenize"])
 def test_the_engines_port_is_closed_to_other_programs(real: LlamaCppGenerator, path: str) -> None:
     real.count_tokens("load")
-    address = real._server.listening_address
+    address = real._server.engine.listening_address
     assert address.startswith("http://127.0.0.1:")
     body = b"{}" if path in ("/v1/chat/completions", "/tokenize") else None
     with pytest.raises(urllib.error.HTTPError) as error:

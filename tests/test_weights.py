@@ -262,7 +262,7 @@ def test_wrong_names_are_explained(shop: Shop, tmp_path: Path) -> None:
     assert "is an embedder" in refusal(shop, "other")
     assert "names no server" in refusal(shop, "openai:localhost")
     assert "hf:OWNER/REPO" in refusal(shop, "hf:../../etc")
-    with pytest.raises(ModelUnavailable, match="is a generator, not what it was named for"):
+    with pytest.raises(ModelUnavailable, match="is a generator, not an embedder"):
         resolve("tiny", kind="embedder", models_folder=shop.models, catalogue=shop.catalogue)
 
 
