@@ -122,9 +122,10 @@ def only_wheel(folder: Path) -> Path:
 def bytes_in(folder: Path) -> int:
     """Return how many bytes of wheels lie in `folder`, those still being written included."""
     done = 0
-    for path in folder.rglob("*.whl"):
-        with suppress(OSError):  # moved while we looked
-            done += path.stat().st_size
+    for parent, _, names in os.walk(folder):  # rglob() fails where pip takes a folder away meanwhile
+        for name in names:
+            with suppress(OSError):  # moved while we looked
+                done += (Path(parent) / name).stat().st_size if name.endswith(".whl") else 0
     return done
 
 
