@@ -14,6 +14,7 @@ from pathlib import Path
 
 from eval.data import read_gold
 from rag.abstain import Signs
+from rag.answer import LEAST_ANSWERABLE
 from rag.settings import load_settings
 from rag.types import Turn
 from ui.app import open_answerer, open_library
@@ -30,9 +31,8 @@ def main() -> int:
     for gold, data in options.ask:
         _ask(gold, data, options.rows)
     rows = [json.loads(line) for line in options.rows.read_text(encoding="utf-8").splitlines()]
-    _fit(
-        [row for row in rows if row["signs"]["support"]]
-    )  # where the model or the checker refuses, nothing is left to decide
+    # Where the model or the checker refuses there is nothing left to decide.
+    _fit([row for row in rows if row["signs"]["support"]])
     return 0
 
 
@@ -61,12 +61,12 @@ def _fit(rows):  # type: ignore[no-untyped-def]
     odd = np.arange(len(rows)) % 2 == 1
 
     def fitted(which):  # type: ignore[no-untyped-def]
-        return LogisticRegression(class_weight="balanced").fit(signs[which], held[which])
+        return LogisticRegression(class_weight="balanced", C=3).fit(signs[which], held[which])
 
     for name, train in (("odd", odd), ("even", ~odd)):
         chance = fitted(train).predict_proba(signs[~train])[:, 1]
-        needless = np.mean(chance[held[~train]] < 0.5)
-        refused = np.mean(chance[~held[~train]] < 0.5)
+        needless = np.mean(chance[held[~train]] < LEAST_ANSWERABLE)
+        refused = np.mean(chance[~held[~train]] < LEAST_ANSWERABLE)
         auc = roc_auc_score(held[~train], chance)
         print(f"fitted on {name}, of the rest: AUC {auc:.3f}, refused {refused:.2f}, needlessly {needless:.2f}")
     model = fitted(np.ones(len(rows), dtype=bool))

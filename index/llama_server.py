@@ -28,7 +28,6 @@ class LlamaServer:
         context_tokens: int,
         batch_tokens: int,
         embedding: bool = False,
-        mean: bool = False,
     ) -> None:
         self._path = path
         self._threads = threads or usable_cores()
