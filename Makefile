@@ -42,8 +42,9 @@ bench: setup
 	$(BIN)/python bench/add.py
 
 eval: setup
+	@$(BIN)/fonte models pull
 	$(BIN)/fonte add --data .fonte samples
-	$(BIN)/fonte eval --gold samples/gold.jsonl --data .fonte --out out/samples --fresh
+	$(BIN)/fonte eval --gold samples/gold.jsonl --data .fonte --out out/samples --gate samples/gate.toml --fresh
 
 clean:
 	rm -rf $(VENV) .fonte out build *.egg-info

@@ -1,10 +1,11 @@
 """Gold pairs and the rows of a run: their files read, checked and written."""
 
+import codecs
 import hashlib
 import json
 import os
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -17,6 +18,7 @@ from rag.types import Turn
 
 _T = TypeVar("_T")
 _MOST_SHOWN = 20
+_LEFT_OUT_WHERE_EMPTY = ("passages", "confidence", "memory_mb", "error")
 _Name = Annotated[str, Field(min_length=1)]
 
 
@@ -45,20 +47,30 @@ class Gold:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A citation of a run: `text` should equal the document's text from `start` to `end`."""
+    """A citation of a run: `text` should equal the document's text from `start` to `end`, where these are given."""
 
     document: str
-    start: int
-    end: int
-    text: str
-    support: float
+    start: int | None = None
+    end: int | None = None
+    text: str = ""
+    support: float | None = None  # 0..1, how far the answering system itself trusts it
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage of a run: the document's text from `start` to `end`, or `text` where only that is known."""
+
+    document: str
+    start: int | None = None
+    end: int | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came back for one question. Times and tokens are None where unknown."""
+    """What came back for one question. Times, tokens and memory are None where unknown."""
 
-    id: str
+    id: _Name
     answer: str = ""  # with its markers
     abstained: bool = False
     retrieved: tuple[str, ...] = ()  # document ids, best first
@@ -68,15 +80,44 @@ class Row:
     total_s: float | None = None
     prompt_tokens: int | None = None
     output_tokens: int | None = None
+    passages: tuple[Found, ...] = ()  # best first
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = None  # that the answer is right
+    memory_mb: float | None = None  # of the answering process, resident, when it had answered
     error: str = ""  # why there is no answer; such a question counts as wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What makes a line of a file unusable."""
+
+    line: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.problem}"
 
 
 def read_gold(path: Path) -> list[Gold]:
     """Return the pairs of a gold file. Raises BadGold naming every line that cannot be used."""
-    golds = _read_lines(path, TypeAdapter(Gold), BadGold)
-    if not golds:
+    pairs, faults = read_gold_lines(path)
+    if faults:
+        raise BadGold(_cannot_be_used(path, faults))
+    if not pairs:
         raise BadGold(f"{path} holds no question: write one JSON object a line, as in docs/evaluation.md.")
-    return golds
+    return [gold for _, gold in pairs]
+
+
+def read_gold_lines(path: Path) -> tuple[list[tuple[int, Gold]], list[Fault]]:
+    """Return the pairs of a gold file, each with its line's number from 1, and what is wrong with the other lines.
+
+    Raises BadGold where the file cannot be read.
+    """
+    return _read_lines(path, TypeAdapter(Gold), BadGold)
+
+
+def variant_of(gold: Gold) -> str:
+    """Return the id of the pair that this one only asks in other words or letters, "" for a pair of its own."""
+    return str(gold.meta.get("variant_of", ""))
 
 
 def sample(golds: Sequence[Gold], count: int, seed: int) -> list[Gold]:
@@ -91,12 +132,15 @@ def fingerprint(golds: Iterable[Gold]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def read_run(path: Path) -> list[Row]:
-    """Return the rows of a run; a last line without its newline was cut short by a kill and is left out.
+def read_run(path: Path, *, torn_tail: bool = True) -> list[Row]:
+    """Return the rows of a run. Raises BadRun naming every line that cannot be used.
 
-    Raises BadRun naming every other line that cannot be used.
+    With `torn_tail` a last line without its newline was cut short by a kill, and is left out.
     """
-    return _read_lines(path, TypeAdapter(Row), BadRun, torn_tail=True)
+    rows, faults = _read_lines(path, TypeAdapter(Row), BadRun, torn_tail=torn_tail)
+    if faults:
+        raise BadRun(_cannot_be_used(path, faults))
+    return [row for _, row in rows]
 
 
 def append_row(path: Path, row: Row) -> None:
@@ -112,6 +156,24 @@ def write_run(path: Path, rows: Iterable[Row]) -> None:
     write_text(path, "".join(map(_line, rows)))
 
 
+def write_gold(path: Path, golds: Iterable[Gold]) -> None:
+    """Replace a gold file by `golds`, all or nothing."""
+    write_text(path, "".join(json.dumps(asdict(gold), ensure_ascii=False) + "\n" for gold in golds))
+
+
+def parse_row(text: str | bytes | Mapping[str, object], **fields: object) -> Row:
+    """Return the row that another system wrote as JSON; `fields` replace its own. Raises BadRun."""
+    try:
+        value = text if isinstance(text, Mapping) else json.loads(text)
+        if not isinstance(value, Mapping):
+            raise ValueError(f"a JSON object is needed, not {type(value).__name__}")
+        return TypeAdapter(Row).validate_json(json.dumps({**value, **fields}), strict=True)
+    except ValidationError as error:
+        raise BadRun(f"An answer cannot be used: {_describe(error)}.") from None
+    except ValueError as error:
+        raise BadRun(f"An answer cannot be used: {error}.") from None
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace a file's text, all or nothing."""
     beside = path.with_name(f"{path.name}.new")
@@ -123,51 +185,61 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _line(row: Row) -> str:
+    return row_json(row) + "\n"
+
+
+def row_json(row: Row) -> str:
+    """Return the row as a line of run.jsonl, without its newline; what few systems fill is left out where empty."""
     fields: dict[str, Any] = asdict(row)
-    if not row.error:
-        del fields["error"]
-    return json.dumps(fields, ensure_ascii=False) + "\n"
+    for name in _LEFT_OUT_WHERE_EMPTY:
+        if fields[name] in ((), None, ""):
+            del fields[name]
+    return json.dumps(fields, ensure_ascii=False)
 
 
 def _read_lines(
     path: Path, adapter: TypeAdapter[_T], fault: Callable[[str], FonteError], *, torn_tail: bool = False
-) -> list[_T]:
-    """Return one value a line, blank lines skipped; all faults are raised together."""
-    # Split at "\n" alone: str.splitlines would cut at the U+2028 that JSON strings may hold.
-    lines = _read_text(path, fault).split("\n")
-    if torn_tail:
-        lines.pop()
-    values: dict[str, _T] = {}
+) -> tuple[list[tuple[int, _T]], list[Fault]]:
+    """Return one value a line with its number, blank lines skipped, and the faults of the others."""
+    first_line: dict[str, int] = {}
+    values: list[tuple[int, _T]] = []
     faults = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in _lines(path, fault):
+        if torn_tail and not line.endswith(b"\n"):
+            break
         if not line.strip():
             continue
         try:
-            value = adapter.validate_json(line, strict=True)
+            value = adapter.validate_json(line.strip(), strict=True)
         except ValidationError as error:
-            faults.append(f"line {number}: {_describe(error)}")
+            faults.append(Fault(number, _describe(error)))
             continue
-        id = value.id  # type: ignore[attr-defined]
-        if id in values:
-            faults.append(f"line {number}: the id {id!r} occurs twice")
-        values[id] = value
-    if faults:
-        more = f"; and {len(faults) - _MOST_SHOWN} more" if len(faults) > _MOST_SHOWN else ""
-        raise fault(f"{path} cannot be used. {'; '.join(faults[:_MOST_SHOWN])}{more}.")
-    return list(values.values())
+        id: str = value.id  # type: ignore[attr-defined]
+        if id in first_line:
+            faults.append(Fault(number, f"the id {id!r} occurs twice, first on line {first_line[id]}"))
+        else:
+            first_line[id] = number
+            values.append((number, value))
+    return values, faults
 
 
-def _read_text(path: Path, fault: Callable[[str], FonteError]) -> str:
+def _lines(path: Path, fault: Callable[[str], FonteError]) -> Iterator[tuple[int, bytes]]:
+    """Yield each line of a file with its number. Only "\n" ends one: JSON strings may hold other line separators."""
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise fault(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from None
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
     except OSError as error:
         raise fault(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def _cannot_be_used(path: Path, faults: Sequence[Fault]) -> str:
+    more = f"; and {len(faults) - _MOST_SHOWN:,} more" if len(faults) > _MOST_SHOWN else ""
+    return f"{path} cannot be used. {'; '.join(map(str, faults[:_MOST_SHOWN]))}{more}."
 
 
 def _describe(error: ValidationError) -> str:
     return ", ".join(
         f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" if fault["loc"] else fault["msg"]
-        for fault in error.errors(include_url=False)
+        for fault in error.errors(include_url=False, include_input=False)
     )

@@ -1,222 +1,250 @@
 """Ask every question of a gold file, row by row on the disk, and go on where an interrupted run stopped."""
 
-import hashlib
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-import index
-import prompts
-import rag
-from eval.data import Gold, Quote, Row, append_row, fingerprint, read_run, write_run, write_text
-from eval.report import write_scores
-from eval.scores import Scores, TextOf, score
-from index.chunk import CHUNK_TOKENS, CHUNKER
-from index.embed import Embedder
-from index.errors import BadGold, BadRun, FonteError
-from index.library import Library, Progress
-from index.load import Failure, SourceFile, find_files, load_documents
-from index.types import Document
-from rag.types import Answer, Turn
+from eval.cache import Cache, key_of
+from eval.corpus import TextOf
+from eval.data import (
+    Gold,
+    Row,
+    append_row,
+    fingerprint,
+    parse_row,
+    read_gold,
+    read_run,
+    row_json,
+    write_gold,
+    write_run,
+    write_text,
+)
+from eval.judged import Models
+from eval.measures.interval import SEED
+from eval.results import (
+    GOLD,
+    MEASURES,
+    RUN,
+    SCORES,
+    SETTINGS,
+    Scored,
+    Scores,
+    read_settings,
+    write_scored,
+    write_scores,
+)
+from eval.scores import measure, summarise
+from eval.systems import System
+from index.errors import BadRun, FonteError
 
-RUN, SCORES, SETTINGS = "run.jsonl", "scores.json", "run.json"
 OnProgress = Callable[[int, int], None]  # questions done, of how many
 
 # A server that went away or a model that does not load fails every question: better to stop than to fill the run.
 _MOST_FAILURES_IN_A_ROW = 5
-# Several of the best chunks may come from one document, so more are fetched than documents are scored.
-_CHUNKS_PER_DOCUMENT = 4
+_NOT_COMPARED = {"gold", "sample", "bootstrap_seed"}  # no row depends on them: pairs may be corrected, and more added
 
 
-class Answerer(Protocol):
-    """Whatever answers a question: the system that is evaluated."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished run: its figures, its questions, and how many of these were not asked anew."""
 
-    def answer(self, question: str, history: Sequence[Turn] = ()) -> Answer:
-        """Return the answer. Raises FonteError."""
-        ...
+    scores: Scores
+    scored: Sequence[Scored]
+    reused: int
 
 
 def evaluate(
     golds: Sequence[Gold],
-    answerer: Answerer | None,
-    library: Library,
+    system: System,
     out: Path,
     *,
+    text_of: TextOf | None,
     settings: Mapping[str, object] | None = None,
+    models: Models | None = None,
     retrieval_only: bool = False,
-    k: int = 10,
+    cache: Cache | None = None,
     fresh: bool = False,
     on_progress: OnProgress | None = None,
-) -> Scores:
-    """Return the scores of all of `golds`; `out` then holds run.jsonl, run.json (its settings) and scores.json.
+) -> Outcome:
+    """Ask `system` every question of `golds` and return how it went.
 
-    `settings` names whatever the answers depend on and is not known here (model and its hash, token budgets), as JSON
-    values. Questions that `out` already answers are not asked again, those that failed are; `fresh` starts over.
-    With `retrieval_only` no answerer is needed: `k` documents are retrieved for each question without its history.
-    Raises BadRun where `out` holds a run with other settings or is in use, BadGold where the pairs do not belong to
-    this library, and the last error where five questions in a row failed.
+    `out` then holds gold.jsonl, run.jsonl, run.json (what the run depends on), measures.jsonl and scores.json. Quotes
+    are held against the documents that `text_of` knows. `settings` is written beside those of the system. A question
+    that `out` already answers is not asked again, one that failed is; nor is one that `cache` answers, where the system
+    says all that its answers depend on. `fresh` asks all.
+    Raises BadRun where `out` holds a run with other settings or is in use, and the last error where five questions in a
+    row failed.
     """
-    if answerer is None and not retrieval_only:
-        raise ValueError("answerer is None")
-    _check_relevant(golds, library)
-    depends_on = _depends_on(golds, library, k if retrieval_only else None) | dict(settings or {})
-    ask = _retrieving(library, k) if answerer is None or retrieval_only else _answering(answerer)
+    depends_on = {
+        "gold": fingerprint(golds),
+        "bootstrap_seed": SEED,
+        "retrieval_only": retrieval_only,
+        **system.settings,
+        **(settings or {}),
+    }
     with _held(out):
-        rows = {} if fresh else {row.id: row for row in _rows_so_far(out, depends_on)}
-        write_text(out / SETTINGS, json.dumps(depends_on, indent=2, ensure_ascii=False) + "\n")
-        write_run(out / RUN, rows.values())
-        (out / SCORES).unlink(missing_ok=True)  # no scores beside a run that they do not belong to
-        for row in _ask_rest(golds, rows, ask, on_progress):
+        rows = {} if fresh else _rows_so_far(golds, out, depends_on, may_drop=system.all_known and cache is not None)
+        _begin(out, golds, rows, depends_on)
+        ask = _Asking(system, cache, fresh)
+        reused = len(rows)
+        for row in _ask_rest(golds, rows, ask, system.at_once, on_progress):
             append_row(out / RUN, row)
             rows[row.id] = row
-        scores = score(golds, rows.values(), _text_of(library), retrieval_only=retrieval_only, settings=depends_on)
+        rows = {gold.id: rows[gold.id] for gold in golds}
+        write_run(out / RUN, rows.values())
+        scored = measure(golds, rows.values(), text_of, models=models, retrieval_only=retrieval_only)
+        scores = summarise(scored, settings=depends_on)
+        write_scored(out, scored)
         write_scores(scores, out / SCORES)
-    return scores
+    return Outcome(scores, scored, reused + ask.remembered)
 
 
-def library_for(
-    corpus: Path, cache: Path, embedder: Embedder, *, on_progress: Callable[[Progress], None] | None = None
-) -> Library:
-    """Return a library of exactly the documents in `corpus`, a file or folder; made under `cache` the first time.
+class _Asking:
+    """Asks one question, or finds its answer in the cache."""
 
-    Its folder is named by what it is made from, so a changed corpus gets another. An interrupted making goes on next
-    time. Raises BadGold where anything in `corpus` cannot be read: figures over half a corpus would mislead.
-    """
-    found = find_files([corpus])
-    failures = list(found.failed)
-    documents = [] if failures else list(_read_corpus(found.files, failures))
-    if failures:
-        more = f"; and {len(failures) - 5} more" if len(failures) > 5 else ""
-        raise BadGold(f"This corpus cannot be used: {'; '.join(map(str, failures[:5]))}{more}.")
-    library = Library.open(cache / _corpus_fingerprint(documents, embedder), embedder, create=True)
-    try:
-        library.add_documents(documents, on_progress=on_progress)
-    except BaseException:
-        library.close()
-        raise
-    return library
+    def __init__(self, system: System, cache: Cache | None, fresh: bool) -> None:
+        self._system, self._fresh = system, fresh
+        self._cache = cache if system.all_known else None
+        self.remembered = 0
 
+    def known(self, gold: Gold) -> Row | None:
+        """Return the row of an earlier run, None where there is none."""
+        if self._fresh or self._cache is None or (row := self._cache.get(self._key(gold))) is None:
+            return None
+        self.remembered += 1
+        return parse_row(row, id=gold.id)
 
-def _read_corpus(files: Sequence[SourceFile], failures: list[Failure]) -> Iterator[Document]:
-    # The user named the corpus: however large it is, it is meant.
-    largest_mb = max(file.path.stat().st_size for file in files) / 1e6 + 1
-    for _, document in load_documents(files, on_failure=failures.append, max_file_mb=largest_mb):
-        if document:
-            yield document
+    def __call__(self, gold: Gold) -> Row:
+        """Return the row of a question. Raises FonteError."""
+        return self._system.ask(gold)
+
+    def keep(self, gold: Gold, row: Row) -> None:
+        """Keep a row for later runs."""
+        if self._cache and not row.error:
+            self._cache.put(self._key(gold), json.loads(row_json(replace(row, id="-"))))
+
+    def _key(self, gold: Gold) -> str:
+        return key_of("row", dict(self._system.settings), *_asked(gold))
 
 
-def _corpus_fingerprint(documents: Sequence[Document], embedder: Embedder) -> str:
-    digest = hashlib.sha256(f"{embedder.fingerprint}\n{CHUNKER}/{CHUNK_TOKENS}".encode())
-    for document in documents:
-        digest.update(f"\n{json.dumps([document.id, document.sha256])}".encode())
-    return digest.hexdigest()[:32]
+def _asked(gold: Gold) -> tuple[object, ...]:
+    """Return all of a pair that its answer depends on."""
+    return gold.question, [asdict(turn) for turn in gold.meta.get("history", [])]
 
 
 def _ask_rest(
-    golds: Sequence[Gold], rows: Mapping[str, Row], ask: Callable[[Gold], Row], on_progress: OnProgress | None
+    golds: Sequence[Gold], rows: Mapping[str, Row], ask: _Asking, at_once: int, on_progress: OnProgress | None
 ) -> Iterator[Row]:
     """Yield the row of each question that has none yet."""
-    rest = [gold for gold in golds if gold.id not in rows]
+    draw = on_progress or (lambda done, total: None)
+    rest = []
+    for gold in golds:
+        if gold.id in rows:
+            continue
+        if row := ask.known(gold):
+            yield row
+        else:
+            rest.append(gold)
     done, failures = len(golds) - len(rest), 0
-    for place, gold in enumerate(rest):
-        if on_progress:
-            on_progress(done + place, len(golds))
-        try:
-            row = ask(gold)
-            failures = 0
-        except FonteError as error:
-            row = Row(gold.id, error=str(error))
-            failures += 1
-            if failures == _MOST_FAILURES_IN_A_ROW:
-                raise
+    draw(done, len(golds))
+    for gold, outcome in _in_turn(rest, ask) if at_once == 1 else _in_parallel(rest, ask, at_once):
+        failures = failures + 1 if isinstance(outcome, FonteError) else 0
+        if isinstance(outcome, FonteError) and failures == _MOST_FAILURES_IN_A_ROW:
+            raise outcome
+        row = outcome if isinstance(outcome, Row) else Row(gold.id, error=str(outcome))
+        ask.keep(gold, row)
         yield row
-    if on_progress:
-        on_progress(len(golds), len(golds))
+        done += 1
+        draw(done, len(golds))
 
 
-def _answering(answerer: Answerer) -> Callable[[Gold], Row]:
-    return lambda gold: row_of(gold.id, answerer.answer(gold.question, gold.meta.get("history", [])))
+def _in_turn(golds: Sequence[Gold], ask: Callable[[Gold], Row]) -> Iterator[tuple[Gold, Row | FonteError]]:
+    for gold in golds:
+        yield gold, _outcome(ask, gold)
 
 
-def row_of(id: str, answer: Answer) -> Row:
-    """Return the row of a run for `answer`."""
-    times = answer.timings
-    return Row(
-        id=id,
-        answer=answer.text,
-        abstained=answer.abstained,
-        retrieved=_once(passage.document.id for passage in answer.passages),
-        citations=_once(citation.document_id for citation in answer.citations),
-        quotes=tuple(Quote(c.document_id, c.start, c.end, c.quote, c.support) for c in answer.citations),
-        first_token_s=times.get("first_token_s"),
-        total_s=times.get("total_s"),
-        prompt_tokens=_whole(times.get("prompt_tokens")),
-        output_tokens=_whole(times.get("output_tokens")),
-    )
+def _in_parallel(
+    golds: Sequence[Gold], ask: Callable[[Gold], Row], at_once: int
+) -> Iterator[tuple[Gold, Row | FonteError]]:
+    """Yield each pair as it is answered; none is asked any more once the caller stops.
+
+    The threads are daemons: a question that hangs in another system must not keep an interrupted program alive.
+    """
+    waiting: queue.SimpleQueue[Gold] = queue.SimpleQueue()
+    answered: queue.SimpleQueue[tuple[Gold, Row | FonteError | BaseException]] = queue.SimpleQueue()
+    for gold in golds:
+        waiting.put(gold)
+
+    def work() -> None:
+        with suppress(queue.Empty):
+            while True:
+                gold = waiting.get_nowait()
+                try:
+                    answered.put((gold, _outcome(ask, gold)))
+                except BaseException as error:  # a bug of ours: told where it can be seen
+                    answered.put((gold, error))
+
+    for _ in range(min(at_once, len(golds))):
+        threading.Thread(target=work, daemon=True).start()
+    try:
+        for _ in golds:
+            gold, outcome = answered.get()
+            if not isinstance(outcome, Row | FonteError):
+                raise outcome
+            yield gold, outcome
+    finally:
+        with suppress(queue.Empty):
+            while True:
+                waiting.get_nowait()
 
 
-def _retrieving(library: Library, k: int) -> Callable[[Gold], Row]:
-    def retrieve(gold: Gold) -> Row:
-        start = time.perf_counter()
-        passages = library.search(gold.question, k=k * _CHUNKS_PER_DOCUMENT)
-        total_s = time.perf_counter() - start
-        return Row(gold.id, retrieved=_once(p.document.id for p in passages)[:k], total_s=total_s)
-
-    return retrieve
+def _outcome(ask: Callable[[Gold], Row], gold: Gold) -> Row | FonteError:
+    try:
+        return ask(gold)
+    except FonteError as error:
+        return error
 
 
-def _once(ids: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(ids))
+def _rows_so_far(
+    golds: Sequence[Gold], out: Path, depends_on: Mapping[str, object], *, may_drop: bool
+) -> dict[str, Row]:
+    """Return the rows that need not be made again.
 
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)
-
-
-def _depends_on(golds: Sequence[Gold], library: Library, k: int | None) -> dict[str, object]:
-    """Return what the rows of a run depend on, as far as it is known here; `k` is None where questions are answered."""
-    known = {
-        "gold": fingerprint(golds),
-        "library": library.fingerprint,
-        "embedder": library.embedder.fingerprint,
-        "code": _code_fingerprint(),
-        "retrieval_only": k is not None,
-    }
-    return known | ({"prompts": prompts.fingerprint()} if k is None else {"k": k})
-
-
-def _code_fingerprint() -> str:
-    """Return a SHA-256 over the code that answers: rows made before a change must not pass for rows made after."""
-    digest = hashlib.sha256()
-    for package in (index, prompts, rag):
-        for file in sorted(Path(package.__path__[0]).glob("*.py")):
-            digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
-def _rows_so_far(out: Path, depends_on: Mapping[str, object]) -> list[Row]:
-    """Return the rows that need not be made again. Raises BadRun where they were made with other settings."""
+    Raises BadRun where they were made with other settings, or would be lost because they are no longer asked for.
+    """
     if not (out / RUN).exists():
-        return []
-    before = _read_settings(out / SETTINGS)
-    if differ := sorted(name for name in {*before, *depends_on} if before.get(name) != depends_on.get(name)):
+        return {}
+    before = read_settings(out)
+    names = {*before, *depends_on} - _NOT_COMPARED
+    if differ := sorted(name for name in names if before.get(name) != depends_on.get(name)):
         raise BadRun(
             f"{out} holds a run that differs in: {', '.join(differ)}. "
             "Choose another folder with --out, or start over with --fresh."
         )
-    return [row for row in read_run(out / RUN) if not row.error]
+    asked = {gold.id: _asked(gold) for gold in read_gold(out / GOLD)} if (out / GOLD).exists() else {}
+    rows = [row for row in read_run(out / RUN) if not row.error]
+    wanted = {gold.id: _asked(gold) for gold in golds}
+    if (lost := [row.id for row in rows if row.id not in wanted]) and not may_drop:
+        raise BadRun(
+            f"{out} holds answers to {len(lost)} questions that are not asked now, such as {lost[0]!r}, "
+            "and they would be lost: choose another folder with --out, or start over with --fresh."
+        )
+    return {row.id: row for row in rows if row.id in wanted and asked.get(row.id) == wanted[row.id]}
 
 
-def _read_settings(path: Path) -> dict[str, object]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):  # missing or damaged: then nobody knows, and everything differs
-        return {}
+def _begin(out: Path, golds: Sequence[Gold], rows: Mapping[str, Row], depends_on: Mapping[str, object]) -> None:
+    """Write what the rest of the run is added to; no figures may lie beside a run that they do not belong to."""
+    for name in (SCORES, MEASURES):
+        (out / name).unlink(missing_ok=True)
+    write_run(out / RUN, rows.values())
+    write_gold(out / GOLD, golds)
+    write_text(out / SETTINGS, json.dumps(depends_on, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager
@@ -230,19 +258,3 @@ def _held(out: Path) -> Iterator[None]:
         raise BadRun(f"Another evaluation is writing to {out}: wait for it, or choose another --out.") from None
     except (FileExistsError, NotADirectoryError):
         raise BadRun(f"{out} is a file: choose a folder with --out.") from None
-
-
-def _text_of(library: Library) -> TextOf:
-    """Return a look-up of a document's text by its id, None where the library has no such document."""
-    known = {row.id for row in library.documents()}
-    return lambda id: library.document(id).text if id in known else None
-
-
-def _check_relevant(golds: Sequence[Gold], library: Library) -> None:
-    """Raise BadGold where the library holds none of the relevant documents: the pairs belong to other ones."""
-    relevant = [id for gold in golds if gold.answerable for id in gold.relevant]
-    if relevant and not {row.id for row in library.documents()} & set(relevant):
-        raise BadGold(
-            f"The library holds none of the documents that the gold pairs call relevant, such as {relevant[0]!r}: "
-            "choose the library or corpus they were written for, or correct their ids (fonte list)."
-        )

@@ -10,6 +10,7 @@
       BadQuestion             empty or too long
       BadGold                 gold or corpus lines that cannot be used
       BadRun                    an evaluation's folder holds another run, or rows that cannot be used
+      BadGate                 a gate file that cannot be used
 
 The message is one sentence for the user: what happened, to which value, what to type next.
 The command line prints it on standard error and returns 1; the page shows the same sentence.
@@ -54,3 +55,7 @@ class BadGold(FonteError):
 
 class BadRun(FonteError):
     """An evaluation's folder holds a run with other settings, or rows that cannot be used."""
+
+
+class BadGate(FonteError):
+    """A gate file asks for what cannot be checked."""

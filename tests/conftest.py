@@ -3,7 +3,9 @@
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,54 @@ class FakeGenerator:
     def close(self) -> None:
         for reply in self.replies:
             reply.close()
+
+
+MILL = "The mill at Borgo was built in 1820. Anna Neri bought the mill in 1950 and made it a museum."
+REPLY = "Anna Neri bought the mill in 1950 [1]."
+SHOWN = "Anna Neri bought the mill in 1950. [1]"
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fake_embedder: FakeEmbedder
+) -> Run:
+    """Run a command line with fakes for both models, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    import ui.app
+    from ui.cli import main
+
+    monkeypatch.setattr(ui.app, "load_embedder", lambda settings: fake_embedder)
+    monkeypatch.setattr(ui.app, "load_generator", lambda settings: FakeGenerator(REPLY))
+    monkeypatch.setenv("FONTE_MODELS", str(tmp_path / "cache" / "models"))
+    monkeypatch.setenv("FONTE_LEAST_ANSWERABLE", "0")  # fitted to real models, not to hashed words
+
+    def run(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["fonte", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return Ran(int(stopped.value.code or 0), printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "mill.txt").write_text(MILL, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -5,60 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import FakeEmbedder, FakeGenerator
+from conftest import MILL, REPLY, SHOWN, FakeEmbedder, FakeGenerator, Ran, Run
 
 import ui.app
 from index.catalog import Catalog
 from index.library import Library
 from rag.answer import Answerer
-from ui.cli import main
-
-MILL = "The mill at Borgo was built in 1820. Anna Neri bought the mill in 1950 and made it a museum."
-REPLY = "Anna Neri bought the mill in 1950 [1]."
-SHOWN = "Anna Neri bought the mill in 1950. [1]"
-
-
-@dataclass
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fake_embedder: FakeEmbedder
-) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ui.app, "load_embedder", lambda settings: fake_embedder)
-    monkeypatch.setattr(ui.app, "load_generator", lambda settings: FakeGenerator(REPLY))
-    monkeypatch.setenv("FONTE_LEAST_ANSWERABLE", "0")  # fitted to real models, not to hashed words
-
-    def run(*arguments: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["fonte", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.err
-        return Ran(int(stopped.value.code or 0), printed.out, printed.err)
-
-    return run
-
-
-@pytest.fixture
-def docs(tmp_path: Path) -> Path:
-    folder = tmp_path / "docs"
-    folder.mkdir()
-    (folder / "mill.txt").write_text(MILL, encoding="utf-8")
-    return folder
 
 
 def test_adding_twice_does_nothing_and_a_changed_file_replaces_its_old_self(run: Run, docs: Path) -> None:
@@ -196,17 +151,6 @@ def test_a_library_of_another_embedder_is_refused(run: Run, docs: Path, monkeypa
     monkeypatch.setattr(ui.app, "load_embedder", lambda settings: FakeEmbedder(name="other", fingerprint="other-1"))
     ran = run("ask", "Who bought the mill?")
     assert ran.code == 1 and "--embedder fake" in ran.err
-
-
-def test_evaluating_prints_a_table_and_writes_the_run(run: Run, docs: Path, tmp_path: Path) -> None:
-    run("add", "docs")
-    gold = tmp_path / "gold.jsonl"
-    pair = {"id": "1", "question": "Who bought the mill?", "answers": ["Anna Neri"], "relevant": ["mill.txt"]}
-    gold.write_text(json.dumps({**pair, "answerable": True, "language": "en", "kind": "factoid"}) + "\n")
-    ran = run("eval", "--gold", str(gold), "--out", "out")
-    assert ran.code == 0 and "right" in ran.out
-    assert json.loads((tmp_path / "out" / "run.jsonl").read_text(encoding="utf-8"))["answer"]
-    assert (tmp_path / "out" / "scores.json").exists()
 
 
 @pytest.mark.parametrize("arguments", [("ask",), ("serve", "--port", "x"), ("add",), ("nothing",), ("list", "--no")])

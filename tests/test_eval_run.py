@@ -1,13 +1,20 @@
 """An evaluation from gold pairs to scores.json: interrupted, resumed, refused. The library is real."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from eval.data import Gold, read_run
-from eval.run import evaluate, library_for
+from eval.cache import Cache
+from eval.corpus import check_relevant, library_for, texts_of
+from eval.data import Gold, Row, read_run
+from eval.results import Scores
+from eval.run import Outcome
+from eval.run import evaluate as evaluate_system
+from eval.systems import FonteSystem, SearchSystem
 from index.embed import Embedder
 from index.errors import BadGold, BadRun, FonteError, GenerationFailed
 from index.library import Library, Progress
@@ -58,6 +65,36 @@ def library(tmp_path: Path, fake_embedder: Embedder) -> Iterator[Library]:
         yield opened
 
 
+def outcome_of(
+    golds: Sequence[Gold],
+    answerer: FirstSentence | None,
+    library: Library,
+    out: Path,
+    *,
+    settings: Mapping[str, object] = SETTINGS,
+    k: int = 10,
+    cache: Cache | None = None,
+    fresh: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Outcome:
+    """Evaluate `answerer`, or the search alone where it is None."""
+    system = FonteSystem(answerer, library, settings) if answerer else SearchSystem(library, k)
+    return evaluate_system(
+        golds,
+        system,
+        out,
+        text_of=texts_of(library),
+        retrieval_only=answerer is None,
+        cache=cache,
+        fresh=fresh,
+        on_progress=on_progress,
+    )
+
+
+def evaluate(*arguments: Any, **options: Any) -> Scores:
+    return outcome_of(*arguments, **options).scores
+
+
 def failing_at(*numbers: int, error: type[BaseException]) -> Callable[[str], None]:
     count = 0
 
@@ -76,8 +113,12 @@ def without_cost(path: Path) -> dict[str, object]:
     return dict(scores)
 
 
+def rows_without_cost(out: Path) -> list[Row]:
+    return [replace(row, total_s=None, memory_mb=None) for row in read_run(out / "run.jsonl")]
+
+
 def test_every_question_has_its_row_and_the_scores_their_file(library: Library, tmp_path: Path) -> None:
-    scores = evaluate(GOLDS, FirstSentence(library), library, tmp_path / "out", settings=SETTINGS)
+    scores = evaluate(GOLDS, FirstSentence(library), library, tmp_path / "out")
     rows = read_run(tmp_path / "out" / "run.jsonl")
     assert [row.id for row in rows] == [gold.id for gold in GOLDS]
     assert rows[0].retrieved[0] == "museum"
@@ -93,27 +134,27 @@ def test_every_question_has_its_row_and_the_scores_their_file(library: Library, 
 @pytest.mark.parametrize("at", [1, 3, 6])
 def test_an_interrupted_run_goes_on_and_scores_the_same(library: Library, tmp_path: Path, at: int) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    evaluate(GOLDS, FirstSentence(library), library, whole, settings=SETTINGS)
+    evaluate(GOLDS, FirstSentence(library), library, whole)
     interrupted = FirstSentence(library, failing_at(at, error=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        evaluate(GOLDS, interrupted, library, parts, settings=SETTINGS)
+        evaluate(GOLDS, interrupted, library, parts)
     assert not (parts / "scores.json").exists()
     resumed = FirstSentence(library)
-    evaluate(GOLDS, resumed, library, parts, settings=SETTINGS)
+    evaluate(GOLDS, resumed, library, parts)
     assert len(interrupted.asked) + len(resumed.asked) == len(GOLDS)
     assert without_cost(parts / "scores.json") == without_cost(whole / "scores.json")
-    assert (parts / "run.jsonl").read_bytes() == (whole / "run.jsonl").read_bytes()
+    assert rows_without_cost(parts) == rows_without_cost(whole)
 
 
 def test_a_torn_last_line_is_asked_again(library: Library, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    evaluate(GOLDS, FirstSentence(library), library, out, settings=SETTINGS)
-    whole = (out / "run.jsonl").read_bytes()
-    (out / "run.jsonl").write_bytes(whole[:-20])
+    evaluate(GOLDS, FirstSentence(library), library, out)
+    whole = rows_without_cost(out)
+    (out / "run.jsonl").write_bytes((out / "run.jsonl").read_bytes()[:-20])
     again = FirstSentence(library)
-    evaluate(GOLDS, again, library, out, settings=SETTINGS)
+    evaluate(GOLDS, again, library, out)
     assert [question for question, _ in again.asked] == [GOLDS[-1].question]
-    assert (out / "run.jsonl").read_bytes() == whole
+    assert rows_without_cost(out) == whole
 
 
 def test_a_finished_run_asks_nothing_and_fresh_asks_everything(library: Library, tmp_path: Path) -> None:
@@ -128,16 +169,14 @@ def test_a_finished_run_asks_nothing_and_fresh_asks_everything(library: Library,
     assert len(third.asked) == len(GOLDS)
 
 
-def test_other_pairs_or_settings_are_refused_and_nothing_is_touched(library: Library, tmp_path: Path) -> None:
+def test_other_settings_are_refused_and_nothing_is_touched(library: Library, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    evaluate(GOLDS, FirstSentence(library), library, out, settings=SETTINGS)
+    evaluate(GOLDS, FirstSentence(library), library, out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    with pytest.raises(BadRun, match=r"differs in: gold\. Choose another .* with --out, or start over with --fresh"):
-        evaluate(GOLDS[:-1], FirstSentence(library), library, out, settings=SETTINGS)
     with pytest.raises(BadRun, match="differs in: model"):
         evaluate(GOLDS, FirstSentence(library), library, out, settings={"model": "another"})
     with pytest.raises(BadRun, match="retrieval_only"):
-        evaluate(GOLDS, None, library, out, settings=SETTINGS, retrieval_only=True)
+        evaluate(GOLDS, None, library, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -193,8 +232,9 @@ def test_earlier_turns_reach_the_answerer(library: Library, tmp_path: Path) -> N
 
 
 def test_retrieval_alone_needs_no_answerer(library: Library, tmp_path: Path) -> None:
-    scores = evaluate(GOLDS, None, library, tmp_path / "out", retrieval_only=True, k=2)
-    assert list(scores.figures) == ["hit@1", "hit@5", "hit@10", "mrr"]
+    scores = evaluate(GOLDS, None, library, tmp_path / "out", k=2)
+    assert {"hit@1", "hit@5", "mrr"} < set(scores.figures)
+    assert not {"right", "token_f1", "needless_refusals"} & set(scores.figures)
     assert scores.figures["hit@10"].n == 5
     rows = read_run(tmp_path / "out" / "run.jsonl")
     assert all(len(row.retrieved) == len(set(row.retrieved)) <= 2 for row in rows)
@@ -207,11 +247,47 @@ def test_progress_runs_from_what_is_done_to_the_end(library: Library, tmp_path: 
     assert seen == [(done, 6) for done in range(7)]
 
 
-def test_pairs_of_other_documents_are_refused(library: Library, tmp_path: Path) -> None:
+def test_pairs_of_other_documents_are_refused() -> None:
     gold = Gold("q", "Who?", ("Ada",), ("museum.md",), True)
     with pytest.raises(BadGold, match=r"none of the documents.*'museum\.md'"):
-        evaluate([gold], FirstSentence(library), library, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+        check_relevant([gold], CORPUS)
+    check_relevant(GOLDS, CORPUS)
+
+
+def test_corrected_and_further_pairs_go_on_in_the_same_folder(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    evaluate(GOLDS[:4], FirstSentence(library), library, out)
+    other_words = replace(GOLDS[1], question="Who runs the library?")
+    other_answer = replace(GOLDS[2], answers=("a lot",))
+    again = FirstSentence(library)
+    outcome = outcome_of([GOLDS[0], other_words, other_answer, *GOLDS[3:]], again, library, out)
+    assert [question for question, _ in again.asked] == ["Who runs the library?", *(g.question for g in GOLDS[4:])]
+    assert (outcome.reused, outcome.scores.questions["asked"]) == (3, 6)
+
+
+def test_answers_that_nobody_asks_for_any_more_are_not_thrown_away(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    evaluate(GOLDS, FirstSentence(library), library, out)
+    before = (out / "run.jsonl").read_bytes()
+    with pytest.raises(BadRun, match="answers to 4 questions that are not asked now, such as 'cost'"):
+        evaluate(GOLDS[:2], FirstSentence(library), library, out)
+    assert (out / "run.jsonl").read_bytes() == before
+
+
+def test_the_same_question_of_the_same_system_is_asked_once(library: Library, tmp_path: Path) -> None:
+    with Cache(tmp_path / "cache.sqlite") as cache:
+        evaluate(GOLDS[:3], FirstSentence(library), library, tmp_path / "first", cache=cache)
+        second = FirstSentence(library)
+        outcome = outcome_of(GOLDS, second, library, tmp_path / "second", cache=cache)
+        assert [question for question, _ in second.asked] == [gold.question for gold in GOLDS[3:]]
+        assert outcome.reused == 3
+        other = FirstSentence(library)
+        evaluate(GOLDS, other, library, tmp_path / "third", cache=cache, settings={"model": "another"})
+        anew = FirstSentence(library)
+        evaluate(GOLDS, anew, library, tmp_path / "second", cache=cache, fresh=True)
+        assert len(other.asked) == len(anew.asked) == len(GOLDS)
+        fewer = evaluate(GOLDS[:2], FirstSentence(library), library, tmp_path / "second", cache=cache)
+        assert fewer.questions["asked"] == 2  # the others are still in the cache
 
 
 def test_a_folder_in_use_is_refused(library: Library, tmp_path: Path) -> None:

@@ -1,5 +1,9 @@
 """Every measure against cases worked out by hand."""
 
+import math
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 
 from eval.data import Quote
@@ -7,11 +11,15 @@ from eval.measures.abstention import due_refusal, needless_refusal
 from eval.measures.citations import cited_relevant, verbatim
 from eval.measures.containment import first_words, holds, holds_stem, is_right
 from eval.measures.cost import Cost, cost
-from eval.measures.interval import Figure, estimate
+from eval.measures.exact_match import exact_match
+from eval.measures.interval import RESAMPLES, SEED, Figure, estimate, estimate_of
 from eval.measures.language import language_right
-from eval.measures.normalise import normalise, without_markers
-from eval.measures.retrieval import retrieval
+from eval.measures.normalise import normalise, without_markers, words
+from eval.measures.retrieval import NAMES, QUOTE_NAMES, hit_curve, quote_retrieval, retrieval
+from eval.measures.rouge_l import rouge_l
+from eval.measures.similarity import similarity
 from eval.measures.token_f1 import token_f1
+from index.embed import Embedder, Vectors, unit
 
 
 @pytest.mark.parametrize(
@@ -55,6 +63,115 @@ def test_normalise_folds_what_does_not_change_an_answer(text: str, words: str) -
 )
 def test_normalise_keeps_the_value_of_numbers(text: str, words: str) -> None:
     assert normalise(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("20 million", "20000000"),
+        ("20,000,000", "20000000"),
+        ("venti milioni", "20000000"),
+        ("2.5 million dollars", "2500000 dollars"),
+        ("2,5 miliardi", "2500000000"),
+        ("one million", "1000000"),
+        ("un milione", "1000000"),
+        ("a hundred", "100"),
+        ("cento", "100"),
+        ("20mila", "20000"),
+        ("two hundred and fifty", "250"),
+        ("between two hundred and five hundred", "between 200 and 500"),
+        ("duecentocinquanta", "250"),
+        ("millenovecentosettantaquattro", "1974"),
+        ("twenty-one", "21"),
+        ("ventuno, ventitré, centotto", "21 23 108"),
+        ("nineteen seventy four", "19 74"),  # a year spoken in two parts is not put together
+        ("World War Two", "world war 2"),
+    ],
+)
+def test_normalise_writes_numbers_in_digits(text: str, words: str) -> None:
+    assert normalise(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("no one", "no one"),
+        ("tu sei", "tu sei"),
+        ("the second", "second"),
+        ("due to rain", "due to rain"),
+        ("in 2008 millions of people", "in 2008 millions of people"),
+        ("Milano", "milano"),
+        ("hundreds of", "hundreds of"),
+        ("XIX", "xix"),
+    ],
+)
+def test_normalise_leaves_words_that_only_look_like_numbers(text: str, words: str) -> None:
+    assert normalise(text) == words
+
+
+def test_numbers_beyond_reason_are_left_in_pieces() -> None:
+    assert normalise("million " * 1000).split()[0] == "1" + "0" * 12
+    assert normalise("1" * 40 + " million") == "1" * 40 + " 1000000"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "March 5, 2024",
+        "March 5th, 2024",
+        "5 March 2024",
+        "05 March 2024",
+        "the 5th of March, 2024",
+        "5 marzo 2024",
+        "il 5 di marzo del 2024",
+        "Mar. 5, 2024",
+        "5 mar 2024",
+        "2024-03-05",
+    ],
+)
+def test_a_date_has_one_form(text: str) -> None:
+    assert normalise(text) == "5 march 2024"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1º maggio", "1 may"),
+        ("July 4th", "4 july"),
+        ("4-6 luglio 1999", "4 6 july 1999"),
+        ("July 4-6, 1999", "4 6 july 1999"),
+        ("05/03/2024", "05 03 2024"),  # May or March
+        ("In March, 20 people", "in march 20 people"),
+        ("In May 3 million", "in may 3000000"),
+        ("March 20% more", "march 20 more"),
+        ("March 1974", "march 1974"),
+        ("vinse in 5 set", "vinse in 5 set"),  # a short month wants a year
+        ("2024-13-05", "2024 13 05"),
+        ("1.05 marzo", "1.05 march"),
+    ],
+)
+def test_normalise_of_parts_of_dates_and_what_is_none(text: str, words: str) -> None:
+    assert normalise(text) == words
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted"),
+    [
+        ("It opened on March 5, 2024.", "2024"),
+        ("It opened on March 5, 2024.", "March 5"),
+        ("Fu aperto il 5 marzo 2024.", "March 2024"),
+        ("It took two days.", "due"),
+        ("Costò venti milioni di lire.", "20 million"),
+    ],
+)
+def test_containment_reads_dates_and_numbers_across_languages(answer: str, accepted: str) -> None:
+    assert holds(answer, accepted)
+
+
+def test_words_of_signs_alone_are_the_signs() -> None:
+    assert words("The 5 %") == ["5"]
+    assert words(" % ") == ["%"]
+    assert words(" ") == []
 
 
 @pytest.mark.parametrize(("text", "kept"), [("the", "the"), ("A", "a"), ("Uno.", "uno"), ("La", "la")])
@@ -146,6 +263,86 @@ def test_token_f1(answer: str, accepted: list[str], f1: float) -> None:
     assert token_f1(answer, accepted) == pytest.approx(f1)
 
 
+@pytest.mark.parametrize(
+    ("answer", "accepted", "value"),
+    [
+        ("The Broncos.", ["Panthers", "broncos"], 1.0),
+        ("the Denver Broncos", ["Broncos"], 0.0),
+        ("L'Unità", ["unita"], 1.0),
+        ("5 marzo 2024", ["March 5th, 2024"], 1.0),
+        ("%", ["%"], 1.0),
+        ("?", ["%"], 0.0),  # both are nothing after normalisation, and yet not the same
+        ("", ["Broncos"], 0.0),
+        ("", [""], 0.0),
+        ("Broncos", [], 0.0),
+    ],
+)
+def test_exact_match(answer: str, accepted: list[str], value: float) -> None:
+    assert exact_match(answer, accepted) == value
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted", "value"),
+    [
+        ("police killed the gunman", ["police kill the gunman"], 2 / 3),  # police gunman, of 3 and 3
+        ("gunman kill police", ["police kill gunman"], 1 / 3),  # in the same order only one
+        ("green red blue", ["red car blue sky"], 4 / 7),  # red blue: 2 of 3 given and 2 of 4 wanted
+        ("red", ["blue", "red car"], 2 / 3),  # the best counts
+        ("Perché è così", ["perche e cosi"], 1.0),
+        ("", ["red"], 0.0),
+        ("?", ["%"], 0.0),
+        ("red", [], 0.0),
+    ],
+)
+def test_rouge_l(answer: str, accepted: list[str], value: float) -> None:
+    assert rouge_l(answer, accepted) == pytest.approx(value, abs=1e-9)
+
+
+class Axes:
+    """Embeds a text of numbers, "3 4", as that vector in unit length."""
+
+    name, fingerprint, dimension, max_tokens = "axes", "axes-1", 2, 512
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        self.calls.append(list(texts))
+        vectors = np.array([[float(part) for part in text.split()] for text in texts], dtype=np.float32)
+        return unit(vectors)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        raise AssertionError("an answer is not a question")
+
+    def tokenize(self, text: str) -> list[int]:
+        raise AssertionError
+
+
+def test_similarity_is_the_cosine_with_the_nearest_accepted_answer() -> None:
+    values = similarity(["3 4", "1 0", "0 1"], [["0 1", "1 0"], ["2 0"], ["0 -1"]], Axes())
+    assert values == pytest.approx([0.8, 1.0, -1.0])  # (3, 4) / 5 with (0, 1), and with (1, 0) only 0.6
+
+
+def test_similarity_embeds_each_text_once_and_nothing_that_has_no_partner() -> None:
+    embedder = Axes()
+    values = similarity(["1 0", " ", "1 0", "0 1"], [["1 0", ""], ["1 1"], ["0 1"], []], embedder)
+    assert values == pytest.approx([1.0, 0.0, 0.0, 0.0])
+    assert embedder.calls == [["1 0", "0 1"]]
+    assert similarity([""], [["1 0"]], embedder) == [0.0]
+    assert similarity([], [], embedder) == []
+    assert len(embedder.calls) == 1
+
+
+def test_similarity_ranks_a_paraphrase_above_another_subject(fake_embedder: Embedder) -> None:
+    near, far = similarity(["the oil price rose"] * 2, [["price of oil rose"], ["palms in gardens"]], fake_embedder)
+    assert 0 <= far < near < 1
+
+
+def test_similarity_wants_accepted_answers_for_each_answer() -> None:
+    with pytest.raises(ValueError, match="1 answers"):
+        similarity(["1 0"], [], Axes())
+
+
 def test_refusals_are_counted_in_both_directions() -> None:
     assert [needless_refusal(True, abstained) for abstained in (True, False)] == [1.0, 0.0]
     assert [due_refusal(False, abstained) for abstained in (True, False)] == [1.0, 0.0]
@@ -154,15 +351,90 @@ def test_refusals_are_counted_in_both_directions() -> None:
 
 
 def test_retrieval_counts_a_question_without_results_as_zero() -> None:
-    values = retrieval({"q": ["d1"], "lost": ["d1"]}, {"q": ["d1"], "lost": []})
-    assert values["lost"] == {"hit@1": 0.0, "hit@5": 0.0, "hit@10": 0.0, "mrr": 0.0}
-    assert retrieval({"q": ["d1"]}, {}) == {"q": {"hit@1": 0.0, "hit@5": 0.0, "hit@10": 0.0, "mrr": 0.0}}
+    nothing = dict.fromkeys(NAMES, 0.0)
+    assert retrieval({"q": ["d1"], "lost": ["d1"]}, {"q": ["d1"], "lost": []})["lost"] == nothing
+    assert retrieval({"q": ["d1"]}, {}) == {"q": nothing}
 
 
-def test_retrieval_by_the_place_of_the_first_relevant_document() -> None:
+def test_retrieval_by_the_places_of_the_relevant_documents() -> None:
     ranking = [f"x{n}" for n in range(5)] + ["good", "better"]
     values = retrieval({"q": ["better", "good"]}, {"q": ranking})
-    assert values["q"] == {"hit@1": 0.0, "hit@5": 0.0, "hit@10": 1.0, "mrr": pytest.approx(1 / 6)}
+    assert tuple(values["q"]) == NAMES
+    assert values["q"] == pytest.approx(
+        {
+            "hit@1": 0,
+            "hit@3": 0,
+            "hit@5": 0,
+            "hit@10": 1,
+            "recall@5": 0,
+            "recall@10": 1,
+            "precision@5": 0,
+            "mrr": 1 / 6,
+            "ndcg@10": (1 / math.log2(7) + 1 / math.log2(8)) / (1 + 1 / math.log2(3)),
+            "map@10": (1 / 6 + 2 / 7) / 2,
+        },
+        abs=1e-9,
+    )
+
+
+def test_what_is_never_found_counts_in_recall_and_map() -> None:
+    values = retrieval({"q": ["a", "b", "c", "lost"]}, {"q": ["a", "x", "b"]})["q"]
+    assert values["recall@5"] == 2 / 4
+    assert values["precision@5"] == 2 / 5  # two places are empty
+    assert values["map@10"] == pytest.approx((1 / 1 + 2 / 3) / 4, abs=1e-9)
+    ideal = sum(1 / math.log2(place + 1) for place in (1, 2, 3, 4))
+    assert values["ndcg@10"] == pytest.approx((1 + 1 / math.log2(4)) / ideal, abs=1e-9)
+
+
+def test_grades_change_ndcg_alone() -> None:
+    relevant, retrieved = {"q": ["a", "b"], "plain": ["a"]}, {"q": ["b", "a"], "plain": ["a"]}
+    graded = retrieval(relevant, retrieved, {"q": {"a": 3}})
+    assert graded["q"]["ndcg@10"] == pytest.approx((1 + 3 / math.log2(3)) / (3 + 1 / math.log2(3)), abs=1e-9)
+    assert graded["plain"]["ndcg@10"] == 1.0
+    plain = retrieval(relevant, retrieved)
+    assert plain["q"]["ndcg@10"] == 1.0
+    for name in NAMES:
+        assert name == "ndcg@10" or graded["q"][name] == plain["q"][name]
+
+
+def test_hit_curve_is_the_mean_hit_at_each_place() -> None:
+    relevant = {"first": ["a"], "third": ["a"], "never": ["a"], "unanswerable": []}
+    retrieved = {"first": ["a"], "third": ["x", "y", "a"], "unanswerable": ["a"]}
+    assert hit_curve(relevant, retrieved, most=4) == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3], abs=1e-9)
+    assert len(hit_curve(relevant, retrieved)) == 10
+    assert hit_curve({"unanswerable": []}, {}) == []
+
+
+def test_quote_retrieval_by_the_first_passage_that_holds_each_quote() -> None:
+    passages = [
+        "nothing",
+        "The roof was\nrepaired in 2021. It rains.",
+        "nor here",
+        "the roof was repaired again, cafe\u0301",
+    ]
+    quotes = ["roof was  repaired", "It rains", "café", "never said"]
+    values = quote_retrieval({"q": quotes}, {"q": passages})["q"]
+    # Units: the passage at place 2 (two quotes; place 4 holds one again, for nothing), the one at 4, and one not found.
+    assert tuple(values) == QUOTE_NAMES
+    assert values == pytest.approx(
+        {
+            "quote_hit@1": 0,
+            "quote_hit@5": 1,
+            "quote_recall@5": 2 / 3,
+            "quote_recall@10": 2 / 3,
+            "quote_mrr": 1 / 2,
+            "quote_ndcg@10": (1 / math.log2(3) + 1 / math.log2(5)) / (1 + 1 / math.log2(3) + 1 / math.log2(4)),
+        },
+        abs=1e-9,
+    )
+
+
+def test_quote_retrieval_of_nothing() -> None:
+    assert quote_retrieval({"q": ["said"], "none": [], "blank": [" "]}, {}) == {"q": dict.fromkeys(QUOTE_NAMES, 0.0)}
+
+
+def test_two_passages_of_the_same_text_take_two_places() -> None:
+    assert quote_retrieval({"q": ["b"]}, {"q": ["a", "a", "b"]})["q"]["quote_mrr"] == pytest.approx(1 / 3, abs=1e-9)
 
 
 def test_a_document_found_twice_takes_one_place() -> None:
@@ -239,3 +511,37 @@ def test_none_of_forty_is_not_proof_of_none() -> None:
 def test_share_of_quotes_weighs_each_quote_once() -> None:
     assert estimate([(1, 1), (0, 3)]).value == 0.25
     assert estimate([(1, 1), (0, 3)]).n == 4
+
+
+def test_bounds_are_the_percentiles_over_resampled_questions() -> None:
+    parts = [(question % 7 / 4, 1 + question % 3) for question in range(60)]
+    sums, counts = np.array(parts).T
+    drawn = np.random.default_rng(SEED).integers(60, size=(RESAMPLES, 60), dtype=np.int32)
+    low, high = np.percentile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [2.5, 97.5])
+    assert estimate(parts).low == pytest.approx(low, abs=1e-6)
+    assert estimate(parts).high == pytest.approx(high, abs=1e-6)
+
+
+def test_a_figure_of_the_whole_set_has_its_interval_too() -> None:
+    values = np.array([1.0] * 30 + [0.0] * 10)
+    figure = estimate_of(lambda places: float(values[places].mean()), 40)
+    assert figure == estimate_of(lambda places: float(values[places].mean()), 40)
+    assert (figure.value, figure.n) == (0.75, 40)
+    assert figure.low == pytest.approx(0.616, abs=0.03)  # as the share above
+    assert figure.high == pytest.approx(0.884, abs=0.03)
+
+
+def test_resamples_without_the_statistic_are_left_out() -> None:
+    values = np.array([1.0, 0.0, 0.0])
+
+    def only_with_the_first(places: np.ndarray) -> float:
+        return float(values[places].mean()) if 0 in places else math.nan
+
+    figure = estimate_of(only_with_the_first, 3)
+    assert figure.value == pytest.approx(1 / 3, abs=1e-6)
+    assert figure.low == pytest.approx(1 / 3, abs=1e-6)  # without the first it would be 0
+
+
+def test_a_figure_that_is_undefined_has_no_value() -> None:
+    assert estimate_of(lambda places: math.nan, 5) == Figure(None, 5, None, None)
+    assert estimate_of(lambda places: 1 / len(places), 0) == Figure(None, 0, None, None)

@@ -31,6 +31,7 @@ def test_every_command_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fake_embedder: FakeEmbedder
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FONTE_MODELS", str(tmp_path / "cache" / "models"))
     _files(tmp_path)
     monkeypatch.setattr(ui.app, "load_embedder", lambda settings: fake_embedder)
     monkeypatch.setattr(ui.app, "load_generator", lambda settings: FakeGenerator("Anna Neri bought the mill in 1950."))

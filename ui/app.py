@@ -70,17 +70,22 @@ def open_answerer(settings: Settings, library: Library) -> Iterator[Answerer]:
     generator = load_generator(settings)
     generator.prepare()
     try:
-        yield Answerer(
-            library,
-            generator,
-            passages=settings.passages,
-            evidence_tokens=settings.evidence_tokens,
-            answer_tokens=settings.answer_tokens,
-            least_answerable=settings.least_answerable,
-            question_chars=settings.question_chars,
-        )
+        yield make_answerer(settings, library, generator)
     finally:
         generator.close()
+
+
+def make_answerer(settings: Settings, library: Library, generator: Generator) -> Answerer:
+    """Return what answers from `library` with `generator`."""
+    return Answerer(
+        library,
+        generator,
+        passages=settings.passages,
+        evidence_tokens=settings.evidence_tokens,
+        answer_tokens=settings.answer_tokens,
+        least_answerable=settings.least_answerable,
+        question_chars=settings.question_chars,
+    )
 
 
 def list_library(settings: Settings) -> list[DocumentRow]:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from index.errors import FonteError
+from ui.console import note, print_table, say
+from ui.eval_cli import compare, eval_cli
+from ui.options import Data, Embedder, Json, Model, settings_of
 
 if TYPE_CHECKING:
     from rag.answer import Answerer
@@ -28,12 +31,7 @@ cli = typer.Typer(
 )
 models_cli = typer.Typer(help="The models on this computer.", no_args_is_help=True)
 cli.add_typer(models_cli, name="models")
-
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of the library (default: ./.fonte).")]
-_MODELS = "default, PATH.gguf, a folder, hf:OWNER/REPO[/file] or openai:URL."
-Model = Annotated[str | None, typer.Option("--model", help=_MODELS)]
-Embedder = Annotated[str | None, typer.Option("--embedder", help=_MODELS)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+cli.add_typer(eval_cli, name="eval")
 
 
 @cli.command()
@@ -47,17 +45,17 @@ def add(
     from ui.app import open_library
     from ui.progress import counted_progress
 
-    settings = _settings(data=data, embedder=embedder, max_mb=max_mb)
+    settings = settings_of(data=data, embedder=embedder, max_mb=max_mb)
     with open_library(settings, create=True) as library, counted_progress() as draw:
         report = library.add(
             paths, on_progress=lambda p: draw(p.done, p.total, f"{p.unit}: {p.label}"), max_file_mb=settings.max_mb
         )
     counts = (("added", report.added), ("replaced", report.replaced), ("unchanged", report.unchanged))
-    _say(", ".join(f"{len(ids)} {label}" for label, ids in counts if ids) or "Nothing added.")
+    say(", ".join(f"{len(ids)} {label}" for label, ids in counts if ids) or "Nothing added.")
     for skipped in report.skipped:
-        _note(f"skipped {skipped.path}: {skipped.reason}")
+        note(f"skipped {skipped.path}: {skipped.reason}")
     for failure in report.failed:
-        _note(f"not added {failure.path}: {failure.reason}")
+        note(f"not added {failure.path}: {failure.reason}")
     if report.failed:
         raise typer.Exit(USER_MISTAKE)
 
@@ -69,11 +67,11 @@ def list_documents(data: Data = None, as_json: Json = False) -> None:
 
     from ui.app import list_library
 
-    rows = list_library(_settings(data=data))
+    rows = list_library(settings_of(data=data))
     if as_json:
-        _say(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
+        say(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
         return
-    _table(
+    print_table(
         ("document", "title", "language", "date", "passages"),
         [(row.id, row.title, row.language, row.published, str(row.chunks)) for row in rows],
     )
@@ -88,9 +86,9 @@ def remove(
     """Remove documents from the library. Your files stay where they are."""
     from ui.app import open_library
 
-    with open_library(_settings(data=data, embedder=embedder)) as library:
+    with open_library(settings_of(data=data, embedder=embedder)) as library:
         removed = library.remove(documents)
-    _say(f"{len(removed)} removed")
+    say(f"{len(removed)} removed")
 
 
 @cli.command()
@@ -106,11 +104,11 @@ def search(
     from ui.app import open_library
     from ui.format import passages_json, passages_text
 
-    settings = _settings(data=data, embedder=embedder)
+    settings = settings_of(data=data, embedder=embedder)
     query = check_question(query, most_chars=settings.question_chars)
     with open_library(settings) as library:
         passages = library.search(query, k=most)
-    _say(json.dumps(passages_json(query, passages), ensure_ascii=False) if as_json else passages_text(passages))
+    say(json.dumps(passages_json(query, passages), ensure_ascii=False) if as_json else passages_text(passages))
 
 
 @cli.command()
@@ -126,15 +124,15 @@ def ask(
     from rag.answer import check_question
     from ui.format import answer_json, quotes_text
 
-    settings = _settings(data=data, model=model, embedder=embedder)
+    settings = settings_of(data=data, model=model, embedder=embedder)
     check_question(question, most_chars=settings.question_chars)
     with _answerer(settings) as answerer:
         answer = answerer.answer(question) if as_json else _stream(answerer, question)
     if as_json:
-        _say(json.dumps(answer_json(answer), ensure_ascii=False))
+        say(json.dumps(answer_json(answer), ensure_ascii=False))
     else:
-        _say("")
-        _say(quotes_text(answer))
+        say("")
+        say(quotes_text(answer))
     if strict and answer.abstained:
         raise typer.Exit(ABSTAINED)
 
@@ -146,18 +144,18 @@ def chat(data: Data = None, model: Model = None, embedder: Embedder = None) -> N
     from ui.format import quotes_text
 
     history: list[Turn] = []
-    with _answerer(_settings(data=data, model=model, embedder=embedder)) as answerer:
+    with _answerer(settings_of(data=data, model=model, embedder=embedder)) as answerer:
         while question := _prompt():
             try:
                 answer = _stream(answerer, question, history)
             except FonteError as error:
-                _note(str(error))
+                note(str(error))
                 continue
             except KeyboardInterrupt:
-                _note("\nStopped.")
+                note("\nStopped.")
                 continue
-            _say("")
-            _say(quotes_text(answer))
+            say("")
+            say(quotes_text(answer))
             history += [Turn("user", question), Turn("agent", answer.text)]
 
 
@@ -173,39 +171,17 @@ def serve(
     from ui.page import App
     from ui.serve import serve as serve_page
 
-    with _answerer(_settings(data=data, model=model, embedder=embedder)) as answerer:
+    with _answerer(settings_of(data=data, model=model, embedder=embedder)) as answerer:
         library = answerer.library
         serve_page(
             App(answerer, lambda: len(library.documents()), _examples(library)),
             port=port,
             open_browser=open_browser,
-            ready=lambda url: _note(f"fonte is at {url} - Ctrl-C ends it."),
+            ready=lambda url: note(f"fonte is at {url} - Ctrl-C ends it."),
         )
 
 
-@cli.command("eval")
-def evaluate(
-    gold: Annotated[Path, typer.Option("--gold", help="gold.jsonl")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for run.jsonl and scores.json.")],
-    corpus: Annotated[Path | None, typer.Option("--corpus", help="Documents to build a library from.")] = None,
-    data: Data = None,
-    model: Model = None,
-    embedder: Embedder = None,
-    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Ask only so many questions.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Which ones.")] = 0,
-    retrieval_only: Annotated[bool, typer.Option("--retrieval-only", help="Only search; no language model.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run in --out answered.")] = False,
-) -> None:
-    """Ask every question of a gold file and print how well it went. Goes on where an interrupted run stopped."""
-    from ui.evaluate import run_evaluation
-
-    if corpus and data:
-        raise typer.BadParameter("give --corpus or --data, not both")
-    settings = _settings(data=data, model=model, embedder=embedder)
-    table = run_evaluation(
-        settings, gold, out, corpus=corpus, count=sample, seed=seed, retrieval_only=retrieval_only, fresh=fresh
-    )
-    _say(table)
+cli.command()(compare)
 
 
 @models_cli.command("list")
@@ -213,8 +189,8 @@ def models_list() -> None:
     """List the models that can be had by name, and whether they are here."""
     from rag.weights import list_models
 
-    rows = list_models(models_folder=_settings().models)
-    _table(
+    rows = list_models(models_folder=settings_of().models)
+    print_table(
         ("model", "kind", "size", "licence", "state"),
         [(row.name, row.kind, f"{row.bytes / 1e6:,.0f} MB", row.licence, row.state) for row in rows],
     )
@@ -227,8 +203,8 @@ def models_pull(
     """Fetch models. One that is here and whole costs nothing; a fetch that was cut off goes on."""
     from ui.app import pull_models
 
-    for path in pull_models(_settings(), names or []):
-        _say(str(path))
+    for path in pull_models(settings_of(), names or []):
+        say(str(path))
 
 
 @models_cli.command("check")
@@ -239,9 +215,9 @@ def models_check(
     from ui.app import check_models
 
     damaged = False
-    for row in check_models(_settings(), names or []):
+    for row in check_models(settings_of(), names or []):
         damaged |= row.state != "present"
-        _say(f"{row.name}: {'whole' if row.state == 'present' else row.state}")
+        say(f"{row.name}: {'whole' if row.state == 'present' else row.state}")
     if damaged:
         raise FonteError("Fetch what is damaged or absent again: fonte models pull NAME")
 
@@ -267,12 +243,6 @@ def _examples(library: Any) -> list[str]:
     return example_questions(library)
 
 
-def _settings(**flags: object) -> "Settings":
-    from rag.settings import load_settings
-
-    return load_settings(**flags)
-
-
 def _prompt() -> str:
     try:
         return input("\n› ").strip() if sys.stdin.isatty() else sys.stdin.readline().strip()
@@ -280,57 +250,22 @@ def _prompt() -> str:
         return ""
 
 
-def _say(text: Any) -> None:
-    """Print a result on standard output; JSON and paths are strings, which are never wrapped."""
-    if isinstance(text, str):
-        print(text)
-        return
-    from rich.console import Console
-
-    Console(soft_wrap=not sys.stdout.isatty(), highlight=False).print(text, markup=False)
-
-
-def _note(text: str) -> None:
-    """Print a remark on standard error."""
-    from ui.format import visible
-
-    print(visible(text), file=sys.stderr)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows for people, or tab-separated when they go to another program."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    from ui.format import visible
-
-    if not sys.stdout.isatty():
-        for row in rows:
-            print("\t".join(visible(cell) for cell in row))
-        return
-    table = Table(*head, box=SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    _say(table)
-
-
 def main() -> None:
     """Run the command line; what a user can do something about is one sentence on standard error, never a traceback."""
     try:
         code = cli(standalone_mode=False) or 0
         if code == INTERRUPTED:
-            _note("\nfonte: stopped; what was added before stays added.")
+            note("\nfonte: stopped; what was added before stays added.")
         sys.exit(code)
     except typer.TyperException as error:  # wrong usage
         context = getattr(error, "ctx", None)
-        _note(f"fonte: {error.format_message().rstrip('.')}. See {context.command_path if context else 'fonte'} --help")
+        note(f"fonte: {error.format_message().rstrip('.')}. See {context.command_path if context else 'fonte'} --help")
         sys.exit(error.exit_code)
     except FonteError as error:
-        _note(f"fonte: {error}")
+        note(f"fonte: {error}")
         sys.exit(USER_MISTAKE)
     except (KeyboardInterrupt, typer.Abort):
-        _note("\nfonte: stopped.")
+        note("\nfonte: stopped.")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

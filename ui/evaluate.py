@@ -1,65 +1,337 @@
-"""`fonte eval`: settings and files to an evaluated run."""
+"""`fonte eval`, `fonte eval score`, `fonte compare`: files and settings to a run, its reports, the gate's verdict."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from eval.data import read_gold, sample
-from eval.report import table
-from eval.run import evaluate, library_for
+from eval.cache import Cache, key_of, remembered
+from eval.corpus import TextOf, check_relevant, library_for, read_corpus, texts_of
+from eval.data import Gold, Row, read_gold, read_run, sample, write_gold, write_run, write_text
+from eval.results import GOLD, RUN, SCORES, SETTINGS, Scored, Scores, read_scored, write_scored, write_scores
+from index.errors import BadRun
 from index.library import Library
 from rag.settings import Settings
-from ui.app import load_embedder, open_answerer, open_library
+from ui import app
 from ui.progress import counted_progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-CORPORA = "corpora"  # in the cache folder, beside the models
+    from eval.compare import Comparison
+    from eval.gate import Gate
+    from eval.judged import Models
+    from eval.results import Stored
+    from eval.systems import System
+    from rag.generate import Generator
+
+CORPORA, CACHE = "corpora", "evaluations.sqlite"  # in the cache folder, beside the models
+HTML, MARKDOWN, JUNIT = "report.html", "report.md", "junit.xml"
+_K = 10  # documents found by the search alone
 
 
-def run_evaluation(
-    settings: Settings,
-    gold: Path,
-    out: Path,
-    *,
-    corpus: Path | None,
-    count: int | None,
-    seed: int,
-    retrieval_only: bool,
-    fresh: bool,
-) -> "RenderableType":
-    """Ask the questions of `gold`, write the run to `out`, return its table. Raises FonteError."""
-    golds = read_gold(gold)
-    if count is not None:
-        golds = sample(golds, count, seed)
-    with _library(settings, corpus) as library, counted_progress() as draw:
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Which documents the pairs are about: those of the library, unless `corpus` names others."""
 
-        def on_progress(done: int, total: int) -> None:
-            draw(done, total, "questions")
+    settings: Settings
+    corpus: Path | None = None
+    named: bool = True  # by the user; other systems can be measured without
 
-        if retrieval_only:
-            return table(evaluate(golds, None, library, out, retrieval_only=True, fresh=fresh, on_progress=on_progress))
-        with open_answerer(settings, library) as answerer:
-            scores = evaluate(
-                golds, answerer, library, out, settings=answerer.settings, fresh=fresh, on_progress=on_progress
+    @contextmanager
+    def library(self) -> Iterator[Library]:
+        """Open the library, made from `corpus` where that is named. Raises FonteError."""
+        if self.corpus is None:
+            with app.open_library(self.settings) as library:
+                yield library
+            return
+        with counted_progress() as draw:
+            library = library_for(
+                self.corpus,
+                _cache_folder(self.settings) / CORPORA,
+                app.load_embedder(self.settings),
+                on_progress=lambda p: draw(p.done, p.total, f"{p.unit}: {p.label}"),
             )
-    return table(scores)
+        with library:
+            yield library
+
+    def texts(self) -> TextOf | None:
+        """Return a look-up of their texts, None where none are named. Raises FonteError."""
+        if not self.named:
+            return None
+        if self.corpus is not None:
+            return {document.id: document.text for document in read_corpus(self.corpus)}.get
+        with app.open_library(self.settings) as library:
+            return {row.id: library.document(row.id).text for row in library.documents()}.get
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked, of whom."""
+
+    count: int | None = None
+    seed: int = 0
+    retrieval_only: bool = False
+    fresh: bool = False
+    command: str | None = None  # another system
+    url: str | None = None  # another system
+    at_once: int = 1
+    timeout_s: float = 600.0
+    variants: Sequence[str] = ()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another system is asked."""
+        return self.command is not None or self.url is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How answers are measured beyond what needs no model, and what they are held against."""
+
+    models: bool = True
+    judge: str | None = None  # a language model
+    ratings: Path | None = None
+    gate: Path | None = None
+    baseline: Path | None = None  # an earlier run
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the command line prints; `reasons` say why the gate was not met."""
+
+    tables: "Sequence[RenderableType]"
+    notes: Sequence[str]
+    reasons: Sequence[str]
+
+
+def run_evaluation(documents: Documents, gold: Path, out: Path, asking: Asking, judging: Judging) -> Report:
+    """Ask the questions of `gold` and write the run and its reports to `out`. Raises FonteError."""
+    from eval.run import evaluate
+
+    golds = read_gold(gold)
+    if asking.count is not None:
+        golds = sample(golds, asking.count, asking.seed)
+    against = _read_against(judging)
+    with ExitStack() as opened:
+        wanted = documents.named or not asking.elsewhere
+        library = opened.enter_context(documents.library()) if wanted else None
+        if library:
+            check_relevant(golds, [row.id for row in library.documents()])
+        text_of = texts_of(library) if library else None
+        cache = opened.enter_context(Cache(_cache_folder(documents.settings) / CACHE))
+        load = _Generators(documents.settings, opened)
+        golds = [*golds, *_variants(golds, documents.settings, asking, load, cache)]
+        models = None if asking.retrieval_only else _models(documents.settings, judging, cache, load)
+        system = opened.enter_context(_system(documents.settings, library, asking, load))
+        draw = opened.enter_context(counted_progress())
+        outcome = evaluate(
+            golds,
+            system,
+            out,
+            text_of=text_of,
+            settings={"sample": asking.count, "seed": asking.seed, "variants": list(asking.variants)},
+            models=models,
+            retrieval_only=asking.retrieval_only,
+            cache=cache,
+            fresh=asking.fresh,
+            on_progress=lambda done, total: draw(done, total, "questions"),
+        )
+        notes = [f"{outcome.reused} of {len(golds)} answers were there already."] if outcome.reused else []
+        return _report(out, outcome.scores, outcome.scored, text_of, judging, against, notes)
+
+
+def score_run(documents: Documents, gold: Path, run: Path, out: Path, judging: Judging) -> Report:
+    """Measure answers that are there already; write them and the reports to `out`. Raises FonteError."""
+    from eval.scores import measure, summarise
+
+    golds, rows = read_gold(gold), read_run(run, torn_tail=False)
+    _check_answered(golds, rows, run)
+    against = _read_against(judging)
+    text_of = documents.texts()
+    with ExitStack() as opened:
+        cache = opened.enter_context(Cache(_cache_folder(documents.settings) / CACHE))
+        load = _Generators(documents.settings, opened)
+        scored = measure(golds, rows, text_of, models=_models(documents.settings, judging, cache, load))
+    scores = summarise(scored, settings={"run": str(run)})
+    _write_run(out, golds, rows, scored, scores)
+    return _report(out, scores, scored, text_of, judging, against, [])
+
+
+def compare_runs(a: Path, b: Path) -> "tuple[Comparison, Mapping[str, tuple[object, object]]]":
+    """Return how the run in the folder `b` differs from the one in `a`, and in which settings. Raises BadRun."""
+    from eval.compare import compare, settings_that_differ
+
+    first, second = read_scored(a), read_scored(b)
+    return compare(first.scored, second.scored), settings_that_differ(first, second)
+
+
+def _cache_folder(settings: Settings) -> Path:
+    return settings.models.parent
+
+
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """What a run is held against, read before hours of asking: a mistake in it is told at once."""
+
+    gate: "Gate | None"
+    baseline: "Stored | None"
+    ratings: Mapping[str, Sequence[float]] | None
+
+
+def _read_against(judging: Judging) -> _Against:
+    from eval.agreement import read_ratings
+    from eval.gate import read_gate
+
+    return _Against(
+        gate=read_gate(judging.gate) if judging.gate else None,
+        baseline=read_scored(judging.baseline) if judging.baseline else None,
+        ratings=read_ratings(judging.ratings) if judging.ratings else None,
+    )
+
+
+def _check_answered(golds: Sequence[Gold], rows: Sequence[Row], run: Path) -> None:
+    answered = {row.id for row in rows}
+    if missing := [gold.id for gold in golds if gold.id not in answered]:
+        raise BadRun(
+            f"{run} has no row for {len(missing):,} of {len(golds):,} questions, such as {missing[0]!r}: "
+            'add them; {"id": ..., "error": "why"} counts as wrong.'
+        )
+
+
+class _Generators:
+    """Language models, each loaded once: a second copy would take its memory again."""
+
+    def __init__(self, settings: Settings, opened: ExitStack) -> None:
+        self._settings, self._opened = settings, opened
+        self._loaded: dict[str, Generator] = {}
+
+    def __call__(self, name: str) -> "Generator":
+        """Return the model called `name`. Raises ModelUnavailable."""
+        if name not in self._loaded:
+            generator = app.load_generator(self._settings.model_copy(update={"model": name}))
+            self._loaded[name] = self._opened.enter_context(closing(generator))
+        return self._loaded[name]
 
 
 @contextmanager
-def _library(settings: Settings, corpus: Path | None) -> Iterator[Library]:
-    if corpus is None:
-        with open_library(settings) as library:
-            yield library
-        return
-    with counted_progress() as draw:
-        library = library_for(
-            corpus,
-            settings.models.parent / CORPORA,
-            load_embedder(settings),
-            on_progress=lambda p: draw(p.done, p.total, f"{p.unit}: {p.label}"),
-        )
-    with library:
-        yield library
+def _system(settings: Settings, library: Library | None, asking: Asking, load: _Generators) -> "Iterator[System]":
+    if asking.command is not None:
+        from eval.command import CommandSystem
+
+        with closing(CommandSystem(asking.command, at_once=asking.at_once, timeout_s=asking.timeout_s)) as command:
+            yield command
+    elif asking.url is not None:
+        from eval.server import ServerSystem
+
+        with closing(ServerSystem(asking.url, at_once=asking.at_once, timeout_s=asking.timeout_s)) as server:
+            yield server
+    else:
+        assert library is not None
+        yield _fonte(settings, library, asking, load)
+
+
+def _fonte(settings: Settings, library: Library, asking: Asking, load: _Generators) -> "System":
+    from eval.systems import FonteSystem, SearchSystem
+
+    if asking.retrieval_only:
+        return SearchSystem(library, _K)
+    answerer = app.make_answerer(settings, library, load(settings.model))
+    return FonteSystem(answerer, library, answerer.settings)
+
+
+def _variants(golds: Sequence[Gold], settings: Settings, asking: Asking, load: _Generators, cache: Cache) -> list[Gold]:
+    """Return the questions asked once more in other letters or words; paraphrases are made once."""
+    from eval.variants import paraphraser, vary
+
+    paraphrase = None
+    if "paraphrase" in asking.variants:
+        generator = load(settings.model)
+        ask = paraphraser(generator)
+
+        def paraphrase(question: str, language: str) -> str:
+            key = key_of("paraphrase", generator.name, generator.fingerprint, question, language)
+            return str(remembered(cache, [key], lambda _: [ask(question, language)])[0])
+
+    return vary(golds, asking.variants, seed=asking.seed, paraphrase=paraphrase)
+
+
+def _models(settings: Settings, judging: Judging, cache: Cache, load: _Generators) -> "Models | None":
+    from eval.checker import EmbedderChecker
+    from eval.judge import Judge
+    from eval.judged import Models
+
+    if not judging.models and not judging.judge:
+        return None
+    embedder = app.load_embedder(settings) if judging.models else None
+    return Models(
+        embedder=embedder,
+        checker=EmbedderChecker(embedder) if embedder else None,
+        judge=Judge(load(judging.judge)) if judging.judge else None,
+        cache=cache,
+    )
+
+
+def _write_run(out: Path, golds: Sequence[Gold], rows: Sequence[Row], scored: Sequence[Scored], scores: Scores) -> None:
+    import json
+
+    out.mkdir(parents=True, exist_ok=True)
+    by_id = {row.id: row for row in rows}
+    write_gold(out / GOLD, golds)
+    write_run(out / RUN, [by_id[gold.id] for gold in golds])
+    write_text(out / SETTINGS, json.dumps(scores.settings, indent=2, ensure_ascii=False) + "\n")
+    write_scored(out, scored)
+    write_scores(scores, out / SCORES)
+
+
+def _report(
+    out: Path,
+    scores: Scores,
+    scored: Sequence[Scored],
+    text_of: TextOf | None,
+    judging: Judging,
+    against: _Against,
+    notes: list[str],
+) -> Report:
+    """Write the reports beside the run and return what the terminal shows."""
+    from eval.compare import compare
+    from eval.gate import check_gate, gate_warnings
+    from eval.report import compare_table, html, junit, markdown, table
+
+    verdict = check_gate(against.gate, scores, scored) if against.gate else None
+    warnings = gate_warnings(against.gate, [question.gold for question in scored]) if against.gate else []
+    comparison = compare(against.baseline.scored, scored) if against.baseline else None
+    told: dict[str, Any] = {
+        "name": out.resolve().name,
+        "comparison": comparison,
+        "against": str(judging.baseline),
+        "verdict": verdict,
+    }
+    write_text(out / HTML, html(scores, scored, text_of or (lambda id: None), **told, date=date.today()))
+    write_text(out / MARKDOWN, markdown(scores, scored, **told))
+    write_text(out / JUNIT, junit(scored, verdict, name=out.resolve().name))
+    tables = [table(scores)]
+    if comparison:
+        tables.append(compare_table(comparison, str(judging.baseline)))
+    if against.ratings is not None:
+        tables.append(_agreement(against.ratings, scored))
+    elif judging.judge:
+        notes.append("Whether the judge agrees with people was not measured: give their ratings with --ratings.")
+    reasons = [result.reason for result in verdict.results if not result.met] if verdict else []
+    return Report(tables, [*notes, *warnings, f"Report: {out / HTML}"], reasons)
+
+
+_HELD_AGAINST_PEOPLE = ("right", "token_f1", "rouge_l", "similarity", "support", "citation_recall", "judge")
+
+
+def _agreement(ratings: Mapping[str, Sequence[float]], scored: Sequence[Scored]) -> "RenderableType":
+    from eval.agreement import agreement, agreement_table
+
+    found = {}
+    for name in _HELD_AGAINST_PEOPLE:
+        values = {q.gold.id: value for q in scored if (value := q.value(name)) is not None}
+        if values:
+            found[name] = agreement(values, ratings)
+    return agreement_table(found)

@@ -6,18 +6,15 @@ SQuAD's definition (Rajpurkar et al. 2016, https://arxiv.org/abs/1606.05250), wi
 from collections import Counter
 from collections.abc import Sequence
 
-from eval.measures.normalise import normalise
+from eval.measures.normalise import words
 
 
 def token_f1(answer: str, accepted: Sequence[str]) -> float:
     """Return the F1 of `answer` with the nearest of `accepted`, 0..1; an empty answer has 0."""
-    if not answer.strip():
-        return 0.0
-    return max((_f1(normalise(answer).split(), normalise(text).split()) for text in accepted), default=0.0)
+    given = words(answer)
+    return max((_f1(given, words(text)) for text in accepted), default=0.0)
 
 
 def _f1(given: list[str], wanted: list[str]) -> float:
-    if not given or not wanted:
-        return float(given == wanted)
     shared = (Counter(given) & Counter(wanted)).total()
-    return 2 * shared / (len(given) + len(wanted))
+    return 2 * shared / (len(given) + len(wanted)) if shared else 0.0
