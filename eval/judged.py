@@ -28,6 +28,12 @@ class Models:
     cache: Cache | None = None
     on_judged: OnProgress | None = None
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """What the figures depend on beside the answers, as JSON values."""
+        named = {"similarity": self.embedder, "checker": self.checker, "judge": self.judge}
+        return {name: f"{model.name} {model.fingerprint}" for name, model in named.items() if model}
+
 
 def model_parts(asked: Sequence[tuple[Gold, Row]], text_of: TextOf, models: Models) -> list[_Parts]:
     """Return each question's part in the measures that `models` allow."""

@@ -15,6 +15,7 @@ GOLD, RUN, SETTINGS, MEASURES, SCORES = "gold.jsonl", "run.jsonl", "run.json", "
 Parts = Mapping[str, tuple[float, int]]  # of one question: (sum, count) for each measure that it bears on
 Figures = Mapping[str, Figure]
 NOT_MEASURED = Figure(None, 0, None, None)
+OTHER_DOCUMENTS = "(other documents)"  # the slice of those with few questions
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,8 @@ OnProgress = Callable[[int, int], None]  # questions done, of how many
 
 # A server that went away or a model that does not load fails every question: better to stop than to fill the run.
 _MOST_FAILURES_IN_A_ROW = 5
-_NOT_COMPARED = {"gold", "sample", "bootstrap_seed"}  # no row depends on them: pairs may be corrected, and more added
+# No row depends on these: pairs may be corrected and more added, and answers measured in other ways.
+_NOT_COMPARED = {"gold", "sample", "bootstrap_seed", "measured_with"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def evaluate(
     depends_on = {
         "gold": fingerprint(golds),
         "bootstrap_seed": SEED,
+        "measured_with": models.settings if models else {},
         "retrieval_only": retrieval_only,
         **system.settings,
         **(settings or {}),

@@ -23,11 +23,10 @@ from eval.measures.retrieval import hit_curve, quote_retrieval, retrieval
 from eval.measures.robustness import same_answer
 from eval.measures.rouge_l import rouge_l
 from eval.measures.token_f1 import token_f1
-from eval.results import Figures, Parts, Scored, Scores, labels
+from eval.results import OTHER_DOCUMENTS, Figures, Parts, Scored, Scores, labels
 
 COSTS = ("first_token_s", "total_s", "prompt_tokens", "output_tokens", "memory_mb")
 MOST_DOCUMENTS = 50  # with a slice of their own, those with the most questions; the rest share one
-OTHER_DOCUMENTS = "(other documents)"
 
 
 def score(

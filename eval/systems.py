@@ -45,10 +45,11 @@ class System(Protocol):
 class FonteSystem:
     """fonte over a library; `settings` names the model and whatever else the answerer depends on."""
 
-    at_once = 1  # one small computer, one model
-
-    def __init__(self, answerer: Answerer, library: Library, settings: Mapping[str, object]) -> None:
+    def __init__(
+        self, answerer: Answerer, library: Library, settings: Mapping[str, object], *, at_once: int = 1
+    ) -> None:
         self._answerer = answerer
+        self.at_once = at_once
         self.all_known = settings.get("model_sha256") != ""  # a model behind a server may change under its name
         known = _library_settings(library) | {"prompts": prompts.fingerprint()}
         self.settings: Mapping[str, object] = {**known, **settings}

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,6 +10,7 @@ import pytest
 from conftest import MILL, FakeGenerator, Run
 
 import ui.app
+from rag.generate import Message
 
 MOVED = "Bruno Riva moved the library to Borgo in 1970."
 PAIRS = [
@@ -125,6 +127,19 @@ def test_stored_answers_are_scored_without_any_model(
     assert ran.code == 1 and "no row for 2 of 3 questions, such as 'year'" in ran.err
 
 
+def test_scores_of_stored_answers_do_not_take_the_place_of_a_run(
+    run: Run, docs: Path, gold: Path, tmp_path: Path
+) -> None:
+    run("add", "docs")
+    run("eval", "--gold", str(gold), "--out", "out")
+    before = (tmp_path / "out" / "run.jsonl").read_bytes()
+    again = ("eval", "score", "out/run.jsonl", "--gold", str(gold), "--no-models")
+    ran = run(*again, "--out", "out")
+    assert ran.code == 1 and "choose another folder" in ran.err
+    assert run(*again, "--out", "scored").code == run(*again, "--out", "scored").code == 0
+    assert (tmp_path / "out" / "run.jsonl").read_bytes() == before
+
+
 def test_people_s_ratings_are_held_against_the_measures(run: Run, docs: Path, gold: Path, tmp_path: Path) -> None:
     run("add", "docs")
     ratings = [{"id": "mill", "rating": 5}, {"id": "year", "rating": 2}, {"id": "none", "rating": 1}]
@@ -211,9 +226,12 @@ def test_drafts_are_written_and_nothing_is_overwritten(
     run: Run, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("add", "docs")
-    monkeypatch.setattr(
-        ui.app, "load_generator", lambda settings: FakeGenerator("Q: Who bought the mill at Borgo?\nA: Anna Neri")
-    )
+
+    def reply(messages: Sequence[Message]) -> str:
+        reread = "Question:" in messages[-1].content
+        return "Anna Neri" if reread else "Q: Who bought the mill at Borgo in 1950?\nA: Anna Neri"
+
+    monkeypatch.setattr(ui.app, "load_generator", lambda settings: FakeGenerator(reply))
     ran = run("eval", "draft", "-n", "1", "--out", "drafts.jsonl")
     assert ran.code == 0, ran.err
     drafted = json.loads((tmp_path / "drafts.jsonl").read_text())

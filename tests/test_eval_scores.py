@@ -13,7 +13,8 @@ from eval.data import Found, Gold, Quote, Row
 from eval.judged import Models
 from eval.measures.interval import Figure
 from eval.measures.registry import MEASURES
-from eval.scores import MOST_DOCUMENTS, OTHER_DOCUMENTS, measure, score, summarise
+from eval.results import OTHER_DOCUMENTS
+from eval.scores import MOST_DOCUMENTS, measure, score, summarise
 
 TEXTS = {"d1": "Christian Laforte e Shan Shan Wong guidano la società.", "d2": "The embargo ended in 1974."}
 

@@ -51,8 +51,8 @@ def evaluate(
     url: Annotated[
         str | None, typer.Option("--url", help="A server to ask instead of fonte, OpenAI's protocol at .../v1.")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Questions that it is asked at once.")] = 1,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that it has for one.")] = 600.0,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Questions asked at once, of a server or command.")] = 1,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that such a system has for one.")] = 600.0,
     sample: Annotated[int | None, typer.Option("--sample", min=1, help="Ask only so many questions.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which ones.")] = 0,
     robust: Annotated[
@@ -85,7 +85,7 @@ def evaluate(
         fresh=fresh,
         command=system,
         url=url,
-        at_once=jobs if system is not None or url is not None else 1,
+        at_once=jobs,
         timeout_s=timeout,
         variants=_variants(robust),
     )

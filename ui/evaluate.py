@@ -1,5 +1,7 @@
 """`fonte eval`, `fonte eval score`, `fonte compare`: files and settings to a run, its reports, the gate's verdict."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -9,8 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from eval.cache import Cache, key_of, remembered
 from eval.corpus import TextOf, check_relevant, library_for, read_corpus, texts_of
-from eval.data import Gold, Row, read_gold, read_run, sample, write_gold, write_run, write_text
-from eval.results import GOLD, RUN, SCORES, SETTINGS, Scored, Scores, read_scored, write_scored, write_scores
+from eval.data import Gold, Row, fingerprint, read_gold, read_run, sample, write_gold, write_run, write_text
+from eval.measures.interval import SEED
+from eval.results import (
+    GOLD,
+    RUN,
+    SCORES,
+    SETTINGS,
+    Scored,
+    Scores,
+    read_scored,
+    read_settings,
+    write_scored,
+    write_scores,
+)
 from index.errors import BadRun
 from index.library import Library
 from rag.settings import Settings
@@ -149,13 +163,21 @@ def score_run(documents: Documents, gold: Path, run: Path, out: Path, judging: J
 
     golds, rows = read_gold(gold), read_run(run, torn_tail=False)
     _check_answered(golds, rows, run)
+    _check_free(out)
     against = _read_against(judging)
     text_of = documents.texts()
     with ExitStack() as opened:
         cache = opened.enter_context(Cache(_cache_folder(documents.settings) / CACHE))
         load = _Generators(documents.settings, opened)
-        scored = measure(golds, rows, text_of, models=_models(documents.settings, judging, cache, load))
-    scores = summarise(scored, settings={"run": str(run)})
+        models = _models(documents.settings, judging, cache, load)
+        scored = measure(golds, rows, text_of, models=models)
+    settings = {
+        "gold": fingerprint(golds),
+        "run": hashlib.sha256(run.read_bytes()).hexdigest(),
+        "bootstrap_seed": SEED,
+        "measured_with": models.settings if models else {},
+    }
+    scores = summarise(scored, settings=settings)
     _write_run(out, golds, rows, scored, scores)
     return _report(out, scores, scored, text_of, judging, against, [])
 
@@ -216,6 +238,12 @@ class _Generators:
         return self._loaded[name]
 
 
+def _check_free(out: Path) -> None:
+    """Raise BadRun where `out` holds answers that somebody waited for: scores of other answers go elsewhere."""
+    if (out / RUN).exists() and "run" not in read_settings(out):
+        raise BadRun(f"{out} holds a run of `fonte eval`: choose another folder with --out.")
+
+
 @contextmanager
 def _system(settings: Settings, library: Library | None, asking: Asking, load: _Generators) -> "Iterator[System]":
     if asking.command is not None:
@@ -238,8 +266,10 @@ def _fonte(settings: Settings, library: Library, asking: Asking, load: _Generato
 
     if asking.retrieval_only:
         return SearchSystem(library, _K)
-    answerer = app.make_answerer(settings, library, load(settings.model))
-    return FonteSystem(answerer, library, answerer.settings)
+    generator = load(settings.model)
+    answerer = app.make_answerer(settings, library, generator)
+    at_once = 1 if generator.fingerprint else asking.at_once  # a model of this computer's answers one at a time
+    return FonteSystem(answerer, library, answerer.settings, at_once=at_once)
 
 
 def _variants(golds: Sequence[Gold], settings: Settings, asking: Asking, load: _Generators, cache: Cache) -> list[Gold]:
@@ -275,8 +305,6 @@ def _models(settings: Settings, judging: Judging, cache: Cache, load: _Generator
 
 
 def _write_run(out: Path, golds: Sequence[Gold], rows: Sequence[Row], scored: Sequence[Scored], scores: Scores) -> None:
-    import json
-
     out.mkdir(parents=True, exist_ok=True)
     by_id = {row.id: row for row in rows}
     write_gold(out / GOLD, golds)

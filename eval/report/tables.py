@@ -7,7 +7,7 @@ from eval.compare import FEWEST, HINT, Comparison, Difference
 from eval.gate import Verdict
 from eval.measures.interval import Figure
 from eval.measures.registry import MEASURES, Measure, amount, signed
-from eval.results import Figures, Scores
+from eval.results import OTHER_DOCUMENTS, Figures, Scores
 
 COSTS = {
     "first_token_s": "first token, s",
@@ -87,8 +87,12 @@ def _slice_table(by: str, slices: Mapping[str, Figures]) -> SliceTable:
     names = _ANSWERED if answered else _RETRIEVED
     columns = [name for name in names if any(_has(figures, name) for _, figures in rows)]
     if by == "document":
-        rows.sort(key=lambda row: (-max((row[1][name].n for name in columns if name in row[1]), default=0), row[0]))
+        rows.sort(key=lambda row: (row[0] == OTHER_DOCUMENTS, -_most_n(row[1], columns), row[0]))
     return SliceTable(by, columns, rows[:MOST_ROWS], len(rows[MOST_ROWS:]))
+
+
+def _most_n(figures: Figures, names: Sequence[str]) -> int:
+    return max((figures[name].n for name in names if name in figures), default=0)
 
 
 def _has(figures: Figures, name: str) -> bool:
@@ -102,8 +106,8 @@ def comparison_lines(comparison: Comparison, against: str) -> list[str]:
         if ids:
             lines.append(f"{len(ids)} only in {run}, left out: {_some(ids)}.")
     if comparison.regraded:
-        ids = _some(comparison.regraded)
-        lines.append(f"{len(comparison.regraded)} held against other gold pairs than before: {ids}.")
+        named = _some(comparison.regraded)
+        lines.append(f"{len(comparison.regraded)} held against other gold pairs than before: {named}.")
     found = f"* significant, corrected for the number of tests ({comparison.alpha:g})"
     return [*lines, f"Differences of shares are in points of a hundred. {found}; ? a hint (p < {HINT:g})."]
 

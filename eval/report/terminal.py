@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+_LEAST_WIDTH = 16  # of the first column: narrower, it would break ordinary words
+
 
 def table(scores: Scores) -> "RenderableType":
     """Return the scores for `rich` to print: figures with n and interval, slices where there are several, and costs."""
@@ -50,8 +52,15 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> "Table"
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title=" ")
+    least = min(_LEAST_WIDTH, max(map(len, (columns[0], *(row[0] for row in rows)))))
     for place, column in enumerate(columns):
-        made.add_column(column, justify="right" if place else "left", overflow="fold", no_wrap=place > 0)
+        made.add_column(
+            column,
+            justify="right" if place else "left",
+            overflow="fold",
+            no_wrap=place > 0,
+            min_width=None if place else least,
+        )
     for row in rows:
         made.add_row(*(Text(visible(cell)) for cell in row))  # a label may hold what looks like rich's markup
     return made
