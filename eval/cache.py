@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,21 +21,23 @@ class Cache:
         """Open the file, made where it is missing. Raises BadRun where it cannot be."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Rows of a run in parallel come from several threads, one at a time.
-            self._connection = sqlite3.connect(path, timeout=_PATIENCE_S, check_same_thread=False)
+            self._connection = sqlite3.connect(path, timeout=_PATIENCE_S)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("CREATE TABLE IF NOT EXISTS cached (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
         except (OSError, sqlite3.Error) as error:
             raise BadRun(f"The cache {path} cannot be used ({error}): delete it, it is only a cache.") from None
 
     def get(self, key: str) -> Any:
-        """Return the value under `key`, None where there is none."""
-        found = self._connection.execute("SELECT value FROM cached WHERE key = ?", (key,)).fetchone()
-        return json.loads(found[0]) if found else None
+        """Return the value under `key`, None where there is none, or none that can be read."""
+        try:
+            found = self._connection.execute("SELECT value FROM cached WHERE key = ?", (key,)).fetchone()
+            return json.loads(found[0]) if found else None
+        except (sqlite3.Error, ValueError):
+            return None
 
     def put(self, key: str, value: Any) -> None:
-        """Keep `value` under `key`; it is on the disk when this returns."""
-        with self._connection:
+        """Keep `value` under `key`, unless the disk is full or another evaluation holds the file: then it is lost."""
+        with suppress(sqlite3.Error), self._connection:
             self._connection.execute("INSERT OR REPLACE INTO cached VALUES (?, ?)", (key, json.dumps(value)))
 
     def close(self) -> None:

@@ -20,6 +20,9 @@ _T = TypeVar("_T")
 _MOST_SHOWN = 20
 _LEFT_OUT_WHERE_EMPTY = ("passages", "confidence", "memory_mb", "error")
 _Name = Annotated[str, Field(min_length=1)]
+_Place = Annotated[int, Field(ge=0)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Meta(TypedDict, total=False):
@@ -29,6 +32,12 @@ class Meta(TypedDict, total=False):
 
     all_of: list[_Name]  # strings that must all occur in the answer, each at a word's beginning
     history: list[Turn]  # earlier turns of the conversation
+    quotes: list[_Name]  # pieces of the relevant documents that show the answer
+    grades: dict[str, int]  # how relevant each document is, for nDCG
+    paraphrases: list[_Name]  # the question in other words
+    variant_of: _Name  # the id of the pair that this one asks in other words or letters
+    variant: _Name  # in which way
+    draft: bool  # proposed by a model, accepted by nobody yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +59,10 @@ class Quote:
     """A citation of a run: `text` should equal the document's text from `start` to `end`, where these are given."""
 
     document: str
-    start: int | None = None
-    end: int | None = None
+    start: _Place | None = None
+    end: _Place | None = None
     text: str = ""
-    support: float | None = None  # 0..1, how far the answering system itself trusts it
+    support: _Share | None = None  # how far the answering system itself trusts it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +70,8 @@ class Found:
     """A passage of a run: the document's text from `start` to `end`, or `text` where only that is known."""
 
     document: str
-    start: int | None = None
-    end: int | None = None
+    start: _Place | None = None
+    end: _Place | None = None
     text: str = ""
 
 
@@ -73,16 +82,16 @@ class Row:
     id: _Name
     answer: str = ""  # with its markers
     abstained: bool = False
-    retrieved: tuple[str, ...] = ()  # document ids, best first
+    retrieved: tuple[str, ...] | None = ()  # document ids, best first; None where the system does not say
     citations: tuple[str, ...] = ()  # document ids
     quotes: tuple[Quote, ...] = ()
-    first_token_s: float | None = None
-    total_s: float | None = None
-    prompt_tokens: int | None = None
-    output_tokens: int | None = None
+    first_token_s: _Amount | None = None
+    total_s: _Amount | None = None
+    prompt_tokens: Annotated[int, Field(ge=0)] | None = None
+    output_tokens: Annotated[int, Field(ge=0)] | None = None
     passages: tuple[Found, ...] = ()  # best first
-    confidence: Annotated[float, Field(ge=0, le=1)] | None = None  # that the answer is right
-    memory_mb: float | None = None  # of the answering process, resident, when it had answered
+    confidence: _Share | None = None  # that the answer is right
+    memory_mb: _Amount | None = None  # of the answering process, resident, when it had answered
     error: str = ""  # why there is no answer; such a question counts as wrong
 
 
@@ -112,18 +121,24 @@ def read_gold_lines(path: Path) -> tuple[list[tuple[int, Gold]], list[Fault]]:
 
     Raises BadGold where the file cannot be read.
     """
-    return _read_lines(path, TypeAdapter(Gold), BadGold)
+    pairs, faults = _read_lines(path, TypeAdapter(Gold), BadGold)
+    own = {gold.id for _, gold in pairs if not variant_of(gold)}
+    for number, gold in pairs:
+        if variant_of(gold) and variant_of(gold) not in own:
+            faults.append(Fault(number, f"meta.variant_of names no pair of this file: {variant_of(gold)!r}"))
+    return pairs, sorted(faults, key=lambda fault: fault.line)
 
 
 def variant_of(gold: Gold) -> str:
     """Return the id of the pair that this one only asks in other words or letters, "" for a pair of its own."""
-    return str(gold.meta.get("variant_of", ""))
+    return gold.meta.get("variant_of", "")
 
 
 def sample(golds: Sequence[Gold], count: int, seed: int) -> list[Gold]:
-    """Return `count` of the pairs (all, where there are no more), drawn by `seed`, in their order."""
-    drawn = random.Random(seed).sample(range(len(golds)), min(count, len(golds)))
-    return [golds[place] for place in sorted(drawn)]
+    """Return `count` of the pairs (all, if there are no more) with their variants, drawn by `seed`, in their order."""
+    own = [gold.id for gold in golds if not variant_of(gold)]
+    drawn = {own[place] for place in random.Random(seed).sample(range(len(own)), min(count, len(own)))}
+    return [gold for gold in golds if (variant_of(gold) or gold.id) in drawn]
 
 
 def fingerprint(golds: Iterable[Gold]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from eval.cache import Cache, key_of, remembered
 from eval.checker import Checker
 from eval.corpus import TextOf
-from eval.data import Gold, Row
+from eval.data import Found, Gold, Quote, Row
 from eval.judge import Judge
 from eval.measures.alce import Cited, citation_qualities
 from eval.measures.normalise import without_markers
@@ -90,20 +90,24 @@ def _citation_quality(
 def cited_sentences(gold: Gold, row: Row, text_of: TextOf) -> list[Cited]:
     """Return the sentences of an answer, each with the texts that its markers name.
 
-    [1] is the row's first quote; where it has none, its first passage. A marker that names nothing cites nothing.
+    [1] is the row's first quote; where it has none, its first passage. A marker that names nothing cites an empty text.
     """
-    sources = [quote.text for quote in row.quotes] or passage_texts(row, text_of)
+    sources = _texts(row.quotes, text_of) or passage_texts(row, text_of)
     return [
-        Cited(claim.text, tuple(sources[marker - 1] for marker in claim.markers if 0 < marker <= len(sources)))
+        Cited(claim.text, tuple(sources[m - 1] if 0 < m <= len(sources) else "" for m in claim.markers))
         for claim in parse_claims(row.answer, gold.language or "en")
     ]
 
 
 def passage_texts(row: Row, text_of: TextOf) -> list[str]:
     """Return the texts of the passages that a row names; "" for one whose document is unknown."""
+    return _texts(row.passages, text_of)
+
+
+def _texts(places: Sequence[Quote | Found], text_of: TextOf) -> list[str]:
     return [
-        found.text or ("" if found.end is None else (text_of(found.document) or "")[found.start : found.end])
-        for found in row.passages
+        place.text or ("" if place.end is None else (text_of(place.document) or "")[place.start : place.end])
+        for place in places
     ]
 
 

@@ -10,6 +10,7 @@ from eval.measures.cost import Cost
 from eval.measures.interval import Figure
 from index.errors import BadRun
 
+HTML, MARKDOWN, JUNIT = REPORTS = ("report.html", "report.md", "junit.xml")
 GOLD, RUN, SETTINGS, MEASURES, SCORES = "gold.jsonl", "run.jsonl", "run.json", "measures.jsonl", "scores.json"
 
 Parts = Mapping[str, tuple[float, int]]  # of one question: (sum, count) for each measure that it bears on
@@ -93,14 +94,15 @@ def read_scored(out: Path) -> Stored:
 def read_settings(out: Path) -> Mapping[str, object]:
     """Return what the run in `out` depends on; nothing where its file is missing or damaged."""
     try:
-        return dict(json.loads((out / SETTINGS).read_text(encoding="utf-8")))
+        settings = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return settings if isinstance(settings, dict) else {}
 
 
 def write_scores(scores: Scores, path: Path) -> None:
     """Write scores.json: the same scores give the same bytes, but for what stands under "cost"."""
-    write_text(path, json.dumps(asdict(scores), indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(asdict(scores), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _read_parts(path: Path) -> dict[str, Parts]:

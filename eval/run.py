@@ -3,7 +3,7 @@
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from eval.measures.interval import SEED
 from eval.results import (
     GOLD,
     MEASURES,
+    REPORTS,
     RUN,
     SCORES,
     SETTINGS,
@@ -41,14 +42,14 @@ from eval.results import (
 )
 from eval.scores import measure, summarise
 from eval.systems import System
-from index.errors import BadRun, FonteError
+from index.errors import BadQuestion, BadRun, FonteError
 
 OnProgress = Callable[[int, int], None]  # questions done, of how many
 
 # A server that went away or a model that does not load fails every question: better to stop than to fill the run.
 _MOST_FAILURES_IN_A_ROW = 5
 # No row depends on these: pairs may be corrected and more added, and answers measured in other ways.
-_NOT_COMPARED = {"gold", "sample", "bootstrap_seed", "measured_with"}
+_NOT_COMPARED = {"gold", "sample", "seed", "variants", "bootstrap_seed", "measured_with"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,13 @@ def evaluate(
         **system.settings,
         **(settings or {}),
     }
-    with _held(out):
-        rows = {} if fresh else _rows_so_far(golds, out, depends_on, may_drop=system.all_known and cache is not None)
+    with held(out):
+        before = {} if fresh else _rows_so_far(golds, out, depends_on, may_drop=system.all_known and cache is not None)
+        rows = {id: row for id, row in before.items() if not row.error}
         _begin(out, golds, rows, depends_on)
         ask = _Asking(system, cache, fresh)
         reused = len(rows)
-        for row in _ask_rest(golds, rows, ask, system.at_once, on_progress):
+        for row in _ask_rest(golds, rows, ask, {*before} - {*rows}, on_progress):
             append_row(out / RUN, row)
             rows[row.id] = row
         rows = {gold.id: rows[gold.id] for gold in golds}
@@ -112,15 +114,20 @@ class _Asking:
 
     def __init__(self, system: System, cache: Cache | None, fresh: bool) -> None:
         self._system, self._fresh = system, fresh
+        self.at_once = system.at_once
         self._cache = cache if system.all_known else None
         self.remembered = 0
 
     def known(self, gold: Gold) -> Row | None:
         """Return the row of an earlier run, None where there is none."""
-        if self._fresh or self._cache is None or (row := self._cache.get(self._key(gold))) is None:
+        if self._fresh or self._cache is None or (found := self._cache.get(self._key(gold))) is None:
+            return None
+        try:
+            row = parse_row(found, id=gold.id)
+        except BadRun:  # of another version: asked again
             return None
         self.remembered += 1
-        return parse_row(row, id=gold.id)
+        return row
 
     def __call__(self, gold: Gold) -> Row:
         """Return the row of a question. Raises FonteError."""
@@ -141,9 +148,13 @@ def _asked(gold: Gold) -> tuple[object, ...]:
 
 
 def _ask_rest(
-    golds: Sequence[Gold], rows: Mapping[str, Row], ask: _Asking, at_once: int, on_progress: OnProgress | None
+    golds: Sequence[Gold],
+    rows: Mapping[str, Row],
+    ask: _Asking,
+    failed_before: Collection[str],
+    on_progress: OnProgress | None,
 ) -> Iterator[Row]:
-    """Yield the row of each question that has none yet."""
+    """Yield the row of each question that has none yet. What failed before may fail again without stopping the run."""
     draw = on_progress or (lambda done, total: None)
     rest = []
     for gold in golds:
@@ -155,12 +166,15 @@ def _ask_rest(
             rest.append(gold)
     done, failures = len(golds) - len(rest), 0
     draw(done, len(golds))
-    for gold, outcome in _in_turn(rest, ask) if at_once == 1 else _in_parallel(rest, ask, at_once):
-        failures = failures + 1 if isinstance(outcome, FonteError) else 0
-        if isinstance(outcome, FonteError) and failures == _MOST_FAILURES_IN_A_ROW:
-            raise outcome
-        row = outcome if isinstance(outcome, Row) else Row(gold.id, error=str(outcome))
-        ask.keep(gold, row)
+    for gold, outcome in _in_turn(rest, ask) if ask.at_once == 1 else _in_parallel(rest, ask, ask.at_once):
+        if isinstance(outcome, Row):
+            row, failures = outcome, 0
+            ask.keep(gold, row)
+        else:
+            row = Row(gold.id, error=str(outcome))
+            failures += gold.id not in failed_before and not isinstance(outcome, BadQuestion)
+            if failures == _MOST_FAILURES_IN_A_ROW:
+                raise outcome
         yield row
         done += 1
         draw(done, len(golds))
@@ -216,11 +230,12 @@ def _outcome(ask: Callable[[Gold], Row], gold: Gold) -> Row | FonteError:
 def _rows_so_far(
     golds: Sequence[Gold], out: Path, depends_on: Mapping[str, object], *, may_drop: bool
 ) -> dict[str, Row]:
-    """Return the rows that need not be made again.
+    """Return the rows that were made before, of the questions that are asked now.
 
     Raises BadRun where they were made with other settings, or would be lost because they are no longer asked for.
     """
-    if not (out / RUN).exists():
+    rows = read_run(out / RUN) if (out / RUN).exists() else []
+    if not rows:
         return {}
     before = read_settings(out)
     names = {*before, *depends_on} - _NOT_COMPARED
@@ -230,9 +245,8 @@ def _rows_so_far(
             "Choose another folder with --out, or start over with --fresh."
         )
     asked = {gold.id: _asked(gold) for gold in read_gold(out / GOLD)} if (out / GOLD).exists() else {}
-    rows = [row for row in read_run(out / RUN) if not row.error]
     wanted = {gold.id: _asked(gold) for gold in golds}
-    if (lost := [row.id for row in rows if row.id not in wanted]) and not may_drop:
+    if (lost := [row.id for row in rows if row.id not in wanted and not row.error]) and not may_drop:
         raise BadRun(
             f"{out} holds answers to {len(lost)} questions that are not asked now, such as {lost[0]!r}, "
             "and they would be lost: choose another folder with --out, or start over with --fresh."
@@ -242,7 +256,7 @@ def _rows_so_far(
 
 def _begin(out: Path, golds: Sequence[Gold], rows: Mapping[str, Row], depends_on: Mapping[str, object]) -> None:
     """Write what the rest of the run is added to; no figures may lie beside a run that they do not belong to."""
-    for name in (SCORES, MEASURES):
+    for name in (SCORES, MEASURES, *REPORTS):
         (out / name).unlink(missing_ok=True)
     write_run(out / RUN, rows.values())
     write_gold(out / GOLD, golds)
@@ -250,8 +264,8 @@ def _begin(out: Path, golds: Sequence[Gold], rows: Mapping[str, Row], depends_on
 
 
 @contextmanager
-def _held(out: Path) -> Iterator[None]:
-    """Hold the folder `out`, made where it is missing, against a second evaluation."""
+def held(out: Path) -> Iterator[None]:
+    """Hold the folder `out`, made where it is missing, against a second evaluation. Raises BadRun."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with FileLock(out / ".lock", timeout=0):
@@ -260,3 +274,5 @@ def _held(out: Path) -> Iterator[None]:
         raise BadRun(f"Another evaluation is writing to {out}: wait for it, or choose another --out.") from None
     except (FileExistsError, NotADirectoryError):
         raise BadRun(f"{out} is a file: choose a folder with --out.") from None
+    except OSError as error:
+        raise BadRun(f"{out} cannot be written ({error.strerror or error}): choose another --out.") from None

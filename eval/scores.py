@@ -26,6 +26,7 @@ from eval.measures.token_f1 import token_f1
 from eval.results import OTHER_DOCUMENTS, Figures, Parts, Scored, Scores, labels
 
 COSTS = ("first_token_s", "total_s", "prompt_tokens", "output_tokens", "memory_mb")
+LONGEST_SHORT_WORDS = 12  # of an accepted answer that an answer can be expected to hold
 MOST_DOCUMENTS = 50  # with a slice of their own, those with the most questions; the rest share one
 
 
@@ -98,21 +99,19 @@ def _variants(asked: Iterable[tuple[Gold, Row]]) -> dict[str, list[tuple[Gold, R
 
 
 def _retrieval_parts(asked: Sequence[tuple[Gold, Row]], text_of: TextOf) -> list[dict[str, tuple[float, int]]]:
+    """Return the parts in retrieval. A question without results has zeros, one of a system that says nothing none."""
+    told = [(gold, row) for gold, row in asked if gold.answerable and row.retrieved is not None]
     ranks = retrieval(
-        {gold.id: gold.relevant for gold, _ in asked if gold.answerable},
-        {row.id: row.retrieved for _, row in asked},
-        grades={gold.id: grades for gold, _ in asked if (grades := gold.meta.get("grades"))},  # type: ignore[misc]
+        {gold.id: gold.relevant for gold, _ in told},
+        {row.id: row.retrieved or () for _, row in told},
+        grades={gold.id: grades for gold, _ in told if (grades := gold.meta.get("grades"))},
     )
-    quotes = {gold.id: quotes for gold, row in asked if (quotes := _gold_quotes(gold)) and _knows_passages(row)}
-    held = quote_retrieval(quotes, {row.id: passage_texts(row, text_of) for gold, row in asked if gold.id in quotes})
+    quotes = {gold.id: quotes for gold, row in told if (quotes := gold.meta.get("quotes")) and _knows_passages(row)}
+    held = quote_retrieval(quotes, {row.id: passage_texts(row, text_of) for gold, row in told if gold.id in quotes})
     return [
         {name: (value, 1) for name, value in {**ranks.get(gold.id, {}), **held.get(gold.id, {})}.items()}
         for gold, _ in asked
     ]
-
-
-def _gold_quotes(gold: Gold) -> list[str]:
-    return [str(quote) for quote in gold.meta.get("quotes", [])] if gold.answerable else []  # type: ignore[attr-defined]
 
 
 def _knows_passages(row: Row) -> bool:
@@ -123,16 +122,16 @@ def _answer_parts(gold: Gold, row: Row, text_of: TextOf | None) -> Iterator[tupl
     """Yield what one row adds to each measure of answers. A failed question is neither a refusal nor an answer."""
     text = answer_text(row)
     all_of = gold.meta.get("all_of", [])
-    if gold.answerable and (gold.answers or all_of):
+    if _tells_right(gold):
         yield "right", (is_right(text, gold.answers, all_of), 1)
         yield "right_in_60_words", (is_right(first_words(text), gold.answers, all_of), 1)
     if gold.answerable and gold.answers:
         yield "exact_match", (exact_match(text, gold.answers), 1)
         yield "token_f1", (token_f1(text, gold.answers), 1)
         yield "rouge_l", (rouge_l(text, gold.answers), 1)
-    if (refused := needless_refusal(gold.answerable, row.abstained)) is not None:
+    if not row.error and (refused := needless_refusal(gold.answerable, row.abstained)) is not None:
         yield "needless_refusals", (refused, 1)
-    if (refused := due_refusal(gold.answerable, row.abstained)) is not None:
+    if (refused := due_refusal(gold.answerable, row.abstained and not row.error)) is not None:
         yield "refused_unanswerable", (refused, 1)
     if row.abstained or row.error:
         return
@@ -147,6 +146,12 @@ def _answer_parts(gold: Gold, row: Row, text_of: TextOf | None) -> Iterator[tupl
         yield "answer_language", (same, 1)
 
 
+def _tells_right(gold: Gold) -> bool:
+    """Tell whether answers can be told right from wrong: nobody repeats a long accepted answer word for word."""
+    short = any(len(answer.split()) <= LONGEST_SHORT_WORDS for answer in gold.answers)
+    return gold.answerable and bool(short or gold.meta.get("all_of"))
+
+
 def answer_text(row: Row) -> str:
     """Return the answer without its markers; "" for a refusal and a failure."""
     return "" if row.abstained or row.error else without_markers(row.answer)
@@ -158,7 +163,7 @@ def _robust_parts(
     all_of = gold.meta.get("all_of", [])
     for variant, other in variants:
         kind, text = str(variant.meta.get("variant")), answer_text(other)
-        if gold.answerable and (gold.answers or all_of):
+        if _tells_right(gold):
             yield f"right_{kind}", (is_right(text, gold.answers, all_of), 1)
         same = same_answer(answer_text(row), text, row.abstained, other.abstained, gold.answers, all_of)
         yield f"same_{kind}", (0.0 if row.error or other.error else same, 1)
@@ -237,8 +242,8 @@ def _set_figures(scored: Sequence[Scored]) -> dict[str, Figure]:
 
 
 def _curves(scored: Sequence[Scored]) -> dict[str, list[tuple[float, float]]]:
-    relevant = {q.gold.id: q.gold.relevant for q in scored if q.gold.answerable and q.gold.relevant}
-    found = hit_curve(relevant, {q.row.id: q.row.retrieved for q in scored})
+    told = [q for q in scored if q.gold.answerable and q.gold.relevant and q.row.retrieved is not None]
+    found = hit_curve({q.gold.id: q.gold.relevant for q in told}, {q.row.id: q.row.retrieved or () for q in told})
     confidence, right = _confident(scored)
     given = [(c, r) for c, r in zip(confidence, right, strict=True) if c is not None]
     bins = reliability([c for c, _ in given], [r for _, r in given]) if given else []

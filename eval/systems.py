@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -11,11 +12,14 @@ import index
 import prompts
 import rag
 from eval.data import Found, Gold, Quote, Row
+from index.embed import Embedder
 from index.library import Library
+from rag.messages import PROMPTS
 from rag.types import Answer, Turn
 
 # Several of the best chunks may come from one document, so more are fetched than documents are scored.
 _CHUNKS_PER_DOCUMENT = 4
+_ENGINES = ("xllamacpp", "transformers", "sentence-transformers", "tokenizers", "torch", "pystemmer", "nltk")
 
 
 class Answerer(Protocol):
@@ -50,8 +54,9 @@ class FonteSystem:
     ) -> None:
         self._answerer = answerer
         self.at_once = at_once
-        self.all_known = settings.get("model_sha256") != ""  # a model behind a server may change under its name
-        known = _library_settings(library) | {"prompts": prompts.fingerprint()}
+        # A model behind a server may change under its name.
+        self.all_known = settings.get("model_sha256") != "" and _is_here(library.embedder)
+        known = _library_settings(library) | {"prompts": prompts.fingerprint(*PROMPTS)}
         self.settings: Mapping[str, object] = {**known, **settings}
 
     def ask(self, gold: Gold) -> Row:
@@ -66,11 +71,11 @@ class FonteSystem:
 class SearchSystem:
     """The search alone: `k` documents for each question without its history."""
 
-    all_known = True
     at_once = 1
 
     def __init__(self, library: Library, k: int) -> None:
         self._library, self._k = library, k
+        self.all_known = _is_here(library.embedder)
         self.settings: Mapping[str, object] = {**_library_settings(library), "k": k}
 
     def ask(self, gold: Gold) -> Row:
@@ -111,7 +116,7 @@ def row_of(id: str, answer: Answer) -> Row:
 
 def code_fingerprint() -> str:
     """Return a SHA-256 over the code that answers: rows made before a change must not pass for rows made after."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(Path(__file__).read_bytes())  # how an answer becomes a row
     for package in (index, prompts, rag):
         for file in sorted(Path(package.__path__[0]).glob("*.py")):
             digest.update(file.name.encode() + file.read_bytes())
@@ -123,7 +128,14 @@ def _library_settings(library: Library) -> dict[str, object]:
         "library": library.fingerprint,
         "embedder": library.embedder.fingerprint,
         "code": code_fingerprint(),
+        "engines": {name: version(name) for name in _ENGINES},
     }
+
+
+def _is_here(embedder: Embedder) -> bool:
+    from index.embed_server import ServerEmbedder
+
+    return not isinstance(embedder, ServerEmbedder)
 
 
 def _memory_mb() -> float:

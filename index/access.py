@@ -50,6 +50,14 @@ def list_documents(folder: Path) -> list[DocumentRow]:
         return catalog.rows()
 
 
+def read_texts(folder: Path) -> dict[str, str]:
+    """Return the text of each document in the library by its id; no embedder is needed. Raises LibraryMissing."""
+    check_present(folder)
+    with told_plainly(folder), closing(Catalog(folder / "catalog.sqlite")) as catalog:
+        found = ((row.id, catalog.document(row.id)) for row in catalog.rows())
+        return {id: document.text for id, document in found if document}
+
+
 def settings_for(embedder: Embedder) -> dict[str, str]:
     """Return what decides how documents become vectors. A library's never change."""
     return {

@@ -29,7 +29,7 @@ from rag.conversation import standalone
 from rag.evidence import Sentence, choose_evidence, score_sentences, split_passages
 from rag.generate import Generation, Generator
 from rag.kind import holds_kind
-from rag.messages import build_messages
+from rag.messages import PROMPTS, build_messages
 from rag.types import Answer, Citation, Claim, Event, Evidence, Finished, Piece, Retrieved, Turn
 
 LEAST_ANSWERABLE = 0.3  # with a lower probability that the documents hold the answer, it is a refusal
@@ -175,7 +175,7 @@ class Answerer:
             "settings": self.settings,
             "embedder": self.library.embedder.name,
             "embedder_sha256": self.library.embedder.fingerprint,
-            "prompts_sha256": prompts.fingerprint(),
+            "prompts_sha256": prompts.fingerprint(*PROMPTS),
             "library_sha256": self.library.fingerprint,
             "passages": [passage.chunk.id for passage in passages],
         }

@@ -12,6 +12,7 @@ _LANGUAGE_NAMES = {
     "ja": "Japanese", "ko": "Korean", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian",
     "ru": "Russian", "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "zh": "Chinese",
 }  # fmt: skip
+PROMPTS = ("answer", "question", "refusal")  # that an answer depends on
 # What begins a special token of the usual chat templates: in a document it is text and nothing else.
 _SPECIAL_TOKEN = re.compile(r"<(?=[|｜/]|s>|(?:start|end)_of_turn)|\[(?=/?INST\]|/?SYS)", re.IGNORECASE)
 

@@ -109,7 +109,7 @@ def test_stored_answers_are_scored_without_any_model(
     rows = [
         {"id": "mill", "answer": "Anna Neri [1]", "quotes": [quote], "citations": ["mill.txt"]},
         {"id": "year", "answer": "In 1821"},
-        {"id": "none", "answer": "I do not know", "abstained": True},
+        {"id": "none", "answer": "I do not know."},
     ]
     (tmp_path / "theirs.jsonl").write_text("\n".join(map(json.dumps, rows)))
     monkeypatch.setattr(ui.app, "load_embedder", None)
@@ -125,6 +125,11 @@ def test_stored_answers_are_scored_without_any_model(
     (tmp_path / "theirs.jsonl").write_text(json.dumps(rows[0]))
     ran = run(*score)
     assert ran.code == 1 and "no row for 2 of 3 questions, such as 'year'" in ran.err
+
+
+def test_options_before_a_verb_are_refused(run: Run, gold: Path) -> None:
+    ran = run("eval", "--gate", "gate.toml", "score", "run.jsonl", "--gold", str(gold), "--out", "out")
+    assert ran.code == 2 and "write --gate after 'score'" in ran.err
 
 
 def test_scores_of_stored_answers_do_not_take_the_place_of_a_run(
@@ -262,6 +267,7 @@ def test_another_format_is_imported_and_evaluated(run: Run, tmp_path: Path) -> N
         ("eval", "--gold", "gold.jsonl", "--out", "out", "--system", "x", "--url", "http://x/v1"),
         ("eval", "--gold", "gold.jsonl", "--out", "out", "--corpus", "x", "--data", "y"),
         ("eval", "--gold", "gold.jsonl", "--out", "out", "--url", "http://x/v1", "--retrieval-only"),
+        ("eval", "--gold", "gold.jsonl", "--out", "out", "--retrieval-only", "--judge", "default"),
         ("eval", "nothing"),
         ("compare", "only-one"),
     ],

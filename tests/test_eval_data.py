@@ -149,3 +149,32 @@ def test_a_damaged_row_elsewhere_is_reported(tmp_path: Path) -> None:
     path.write_text('{"id": "q1", "abs\n{"id": "q2"}\n')
     with pytest.raises(BadRun, match="line 1: Invalid JSON"):
         read_run(path)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    ['{"quotes": "Anna"}', '{"quotes": null}', '{"grades": [1]}', '{"grades": {"d": 0.5}}', '{"variant_of": null}',
+     '{"variant_of": "nobody"}', '{"paraphrases": [""]}', '{"draft": "yes"}'],
+)  # fmt: skip
+def test_meta_that_cannot_be_used_is_reported(tmp_path: Path, meta: str) -> None:
+    pair = '{"id": "q", "question": "Who?", "answers": ["a"], "relevant": [], "answerable": true, "meta": %s}'
+    with pytest.raises(BadGold, match=r"line 1: meta\."):
+        read_gold(write_lines(tmp_path / "gold.jsonl", pair % meta))
+
+
+@pytest.mark.parametrize(
+    "field",
+    ['"total_s": NaN', '"total_s": -1', '"confidence": 87', '"memory_mb": Infinity', '"prompt_tokens": -1',
+     '"quotes": [{"document": "d", "support": 7}]', '"quotes": [{"document": "d", "start": -1}]'],
+)  # fmt: skip
+def test_numbers_that_make_no_sense_are_reported(tmp_path: Path, field: str) -> None:
+    with pytest.raises(BadRun, match="line 1: "):
+        read_run(write_lines(tmp_path / "run.jsonl", f'{{"id": "q", {field}}}'))
+
+
+def test_variants_are_drawn_with_the_pair_that_they_are_of() -> None:
+    golds = [Gold(f"q{n}", "?", (), (), True) for n in range(9)]
+    golds += [Gold(f"q{n}~case", "?", (), (), True, meta={"variant_of": f"q{n}"}) for n in range(9)]
+    drawn = sample(golds, 4, seed=1)
+    assert len(drawn) == 8
+    assert [gold.id for gold in drawn[4:]] == [f"{gold.id}~case" for gold in drawn[:4]]

@@ -16,7 +16,7 @@ from eval.run import Outcome
 from eval.run import evaluate as evaluate_system
 from eval.systems import FonteSystem, SearchSystem
 from index.embed import Embedder
-from index.errors import BadGold, BadRun, FonteError, GenerationFailed
+from index.errors import BadGold, BadQuestion, BadRun, FonteError, GenerationFailed
 from index.library import Library, Progress
 from rag.types import Answer, Citation, Turn
 
@@ -221,6 +221,45 @@ def test_five_failures_in_a_row_stop_the_run(library: Library, tmp_path: Path) -
     assert not (tmp_path / "out" / "scores.json").exists()
     scattered = FirstSentence(library, failing_at(1, 2, 3, 4, 6, error=GenerationFailed))
     assert evaluate(GOLDS, scattered, library, tmp_path / "out").questions["failed"] == 5
+
+
+def test_what_failed_before_may_fail_again_without_stopping_the_run(library: Library, tmp_path: Path) -> None:
+    golds = [replace(GOLDS[0], id=f"q{n}") for n in range(20)]
+    out = tmp_path / "out"
+    evaluate(golds, FirstSentence(library, failing_at(*range(1, 21, 3), error=GenerationFailed)), library, out)
+    again = FirstSentence(library, failing_at(*range(1, 21), error=GenerationFailed))
+    assert evaluate(golds, again, library, out).questions["failed"] == 7
+    assert len(again.asked) == 0
+
+
+def test_a_question_that_cannot_be_asked_does_not_count_as_a_dead_model(library: Library, tmp_path: Path) -> None:
+    always = FirstSentence(library, failing_at(*range(1, 99), error=BadQuestion))
+    assert evaluate(GOLDS, always, library, tmp_path / "out").questions["failed"] == len(GOLDS)
+
+
+def test_reports_of_an_earlier_run_do_not_stay(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    evaluate(GOLDS, FirstSentence(library), library, out)
+    (out / "junit.xml").write_text("yesterday's")
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(GOLDS, FirstSentence(library, failing_at(2, error=KeyboardInterrupt)), library, out, fresh=True)
+    assert not (out / "junit.xml").exists()
+
+
+def test_a_run_killed_before_its_first_row_goes_on(library: Library, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "run.jsonl").touch()
+    assert evaluate(GOLDS, FirstSentence(library), library, out).questions["failed"] == 0
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(library: Library, tmp_path: Path) -> None:
+    path = tmp_path / "cache.sqlite"
+    with Cache(path) as cache:
+        path.chmod(0o444)
+        cache._connection.execute("PRAGMA query_only = ON")
+        assert evaluate(GOLDS, FirstSentence(library), library, tmp_path / "out", cache=cache).questions["failed"] == 0
+        assert cache.get("nothing") is None
 
 
 def test_earlier_turns_reach_the_answerer(library: Library, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_every_figure_by_hand() -> None:
         "exact_match": (round(1 / 6, 6), 6),  # both
         "rouge_l": (pytest.approx((1 + 2 / 3 + 2 / 62) / 6, abs=1e-6), 6),
         "support": (1.0, 2),
-        "needless_refusals": (round(1 / 6, 6), 6),
+        "needless_refusals": (0.2, 5),  # the failed question is neither refused nor answered
         "refused_unanswerable": (0.5, 2),
         "answers_cited": (0.4, 5),  # both and year, of these and late, invented, empty
         "quotes_verbatim": (0.5, 2),
@@ -125,6 +125,40 @@ def test_variants_count_for_the_question_that_they_are_of() -> None:
         "same_case": 1.0,
     }
     assert summarise(scored).questions["asked"] == 1
+
+
+def test_a_failed_question_is_no_refusal_either() -> None:
+    golds = [Gold("a", "Who?", ("Wong",), (), True), Gold("b", "Who?", (), (), False)]
+    scores = score(golds, [Row("a", error="Gone."), Row("b", abstained=True, error="Gone.")], None)
+    assert (scores.figure("right").value, scores.figure("refused_unanswerable").value) == (0.0, 0.0)
+    assert scores.figure("needless_refusals").n == 0
+
+
+def test_a_system_that_says_nothing_of_retrieval_is_not_measured_by_it() -> None:
+    gold = Gold("q", "Who?", ("Wong",), ("d1",), True)
+    assert score([gold], [Row("q", "Wong")], None).figure("hit@5").value == 0.0  # it found nothing
+    assert score([gold], [Row("q", "Wong", retrieved=None)], None).figure("hit@5").n == 0
+
+
+def test_long_accepted_answers_tell_no_right_from_wrong() -> None:
+    long = Gold(
+        "q", "Why?", ("because the roof of the old mill had been leaking for more than ten years",), ("d1",), True
+    )
+    scores = score([long], [Row("q", "The roof leaked.")], None)
+    assert (scores.figure("right").n, scores.figure("token_f1").n) == (0, 1)
+    assert (
+        score([replace(long, answers=(*long.answers, "the roof"))], [Row("q", "The roof leaked.")], None)
+        .figure("right")
+        .value
+        == 1.0
+    )
+
+
+def test_a_marker_that_names_nothing_costs_precision() -> None:
+    gold = Gold("q", "When?", ("1974",), ("d2",), True, "en")
+    row = Row("q", "It ended in 1974 [1][9].", quotes=(Quote("d2", 0, 26),))
+    scored = measure([gold], [row], TEXTS.get, models=Models(checker=WordChecker()))[0]
+    assert (scored.value("citation_recall"), scored.value("citation_precision")) == (1.0, 0.5)
 
 
 def test_quotes_are_not_held_against_documents_that_nobody_named() -> None:

@@ -51,8 +51,10 @@ def evaluate(
     url: Annotated[
         str | None, typer.Option("--url", help="A server to ask instead of fonte, OpenAI's protocol at .../v1.")
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Questions asked at once, of a server or command.")] = 1,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that such a system has for one.")] = 600.0,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, max=64, help="Questions that a server or command is asked at once.")
+    ] = 1,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that it has for one.")] = 600.0,
     sample: Annotated[int | None, typer.Option("--sample", min=1, help="Ask only so many questions.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which ones.")] = 0,
     robust: Annotated[
@@ -69,6 +71,7 @@ def evaluate(
 ) -> None:
     """Ask every question of a gold file and print how well it went. Goes on where an interrupted run stopped."""
     if context.invoked_subcommand:
+        _refuse_options(context)
         return
     from ui.evaluate import Asking, run_evaluation
 
@@ -78,6 +81,8 @@ def evaluate(
         raise typer.BadParameter("give --system or --url, not both")
     if retrieval_only and (system is not None or url is not None):
         raise typer.BadParameter("--retrieval-only is about fonte's own search")
+    if retrieval_only and (robust or judge):
+        raise typer.BadParameter("--retrieval-only has no answers to judge, or to compare with others")
     asking = Asking(
         count=sample,
         seed=seed,
@@ -186,6 +191,17 @@ def compare(
         say(json.dumps(comparison_json(comparison), ensure_ascii=False))
     else:
         say(compare_table(comparison, str(a), settings))
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """Raise where options stand before a verb: it would not see them, and a gate would not be looked at."""
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name and context.get_parameter_source(option.name).name == "COMMANDLINE"  # type: ignore[union-attr]
+    ]
+    if given:
+        raise typer.BadParameter(f"write {given[0]} after {context.invoked_subcommand!r}")
 
 
 def _documents(settings: "Settings", data: Path | None, corpus: Path | None) -> "Documents":

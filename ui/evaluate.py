@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from eval.cache import Cache, key_of, remembered
 from eval.corpus import TextOf, check_relevant, library_for, read_corpus, texts_of
-from eval.data import Gold, Row, fingerprint, read_gold, read_run, sample, write_gold, write_run, write_text
+from eval.data import Gold, Row, fingerprint, read_gold, sample, write_gold, write_run, write_text
 from eval.measures.interval import SEED
+from eval.reply import read_answers
 from eval.results import (
     GOLD,
+    HTML,
+    JUNIT,
+    MARKDOWN,
     RUN,
     SCORES,
     SETTINGS,
@@ -25,6 +29,7 @@ from eval.results import (
     write_scored,
     write_scores,
 )
+from index.access import read_texts
 from index.errors import BadRun
 from index.library import Library
 from rag.settings import Settings
@@ -42,7 +47,6 @@ if TYPE_CHECKING:
     from rag.generate import Generator
 
 CORPORA, CACHE = "corpora", "evaluations.sqlite"  # in the cache folder, beside the models
-HTML, MARKDOWN, JUNIT = "report.html", "report.md", "junit.xml"
 _K = 10  # documents found by the search alone
 
 
@@ -77,8 +81,7 @@ class Documents:
             return None
         if self.corpus is not None:
             return {document.id: document.text for document in read_corpus(self.corpus)}.get
-        with app.open_library(self.settings) as library:
-            return {row.id: library.document(row.id).text for row in library.documents()}.get
+        return read_texts(self.settings.data).get
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,27 +162,29 @@ def run_evaluation(documents: Documents, gold: Path, out: Path, asking: Asking, 
 
 def score_run(documents: Documents, gold: Path, run: Path, out: Path, judging: Judging) -> Report:
     """Measure answers that are there already; write them and the reports to `out`. Raises FonteError."""
+    from eval.run import held
     from eval.scores import measure, summarise
 
-    golds, rows = read_gold(gold), read_run(run, torn_tail=False)
-    _check_answered(golds, rows, run)
-    _check_free(out)
+    golds = read_gold(gold)
+    rows = read_answers(run, golds)
+    run_sha256 = hashlib.sha256(run.read_bytes()).hexdigest()
     against = _read_against(judging)
+    _check_free(out)
     text_of = documents.texts()
     with ExitStack() as opened:
+        opened.enter_context(held(out))
         cache = opened.enter_context(Cache(_cache_folder(documents.settings) / CACHE))
-        load = _Generators(documents.settings, opened)
-        models = _models(documents.settings, judging, cache, load)
+        models = _models(documents.settings, judging, cache, _Generators(documents.settings, opened))
         scored = measure(golds, rows, text_of, models=models)
-    settings = {
-        "gold": fingerprint(golds),
-        "run": hashlib.sha256(run.read_bytes()).hexdigest(),
-        "bootstrap_seed": SEED,
-        "measured_with": models.settings if models else {},
-    }
-    scores = summarise(scored, settings=settings)
-    _write_run(out, golds, rows, scored, scores)
-    return _report(out, scores, scored, text_of, judging, against, [])
+        settings = {
+            "gold": fingerprint(golds),
+            "run": run_sha256,
+            "bootstrap_seed": SEED,
+            "measured_with": models.settings if models else {},
+        }
+        scores = summarise(scored, settings=settings)
+        _write_run(out, golds, rows, scored, scores)
+        return _report(out, scores, scored, text_of, judging, against, [])
 
 
 def compare_runs(a: Path, b: Path) -> "tuple[Comparison, Mapping[str, tuple[object, object]]]":
@@ -214,15 +219,6 @@ def _read_against(judging: Judging) -> _Against:
     )
 
 
-def _check_answered(golds: Sequence[Gold], rows: Sequence[Row], run: Path) -> None:
-    answered = {row.id for row in rows}
-    if missing := [gold.id for gold in golds if gold.id not in answered]:
-        raise BadRun(
-            f"{run} has no row for {len(missing):,} of {len(golds):,} questions, such as {missing[0]!r}: "
-            'add them; {"id": ..., "error": "why"} counts as wrong.'
-        )
-
-
 class _Generators:
     """Language models, each loaded once: a second copy would take its memory again."""
 
@@ -241,7 +237,7 @@ class _Generators:
 def _check_free(out: Path) -> None:
     """Raise BadRun where `out` holds answers that somebody waited for: scores of other answers go elsewhere."""
     if (out / RUN).exists() and "run" not in read_settings(out):
-        raise BadRun(f"{out} holds a run of `fonte eval`: choose another folder with --out.")
+        raise BadRun(f"{out} holds answers of another run: choose another folder with --out.")
 
 
 @contextmanager
@@ -276,14 +272,12 @@ def _variants(golds: Sequence[Gold], settings: Settings, asking: Asking, load: _
     """Return the questions asked once more in other letters or words; paraphrases are made once."""
     from eval.variants import paraphraser, vary
 
-    paraphrase = None
-    if "paraphrase" in asking.variants:
-        generator = load(settings.model)
+    def paraphrase(question: str, language: str) -> str:
+        generator = load(settings.model)  # not before a pair needs it
         ask = paraphraser(generator)
-
-        def paraphrase(question: str, language: str) -> str:
-            key = key_of("paraphrase", generator.name, generator.fingerprint, question, language)
-            return str(remembered(cache, [key], lambda _: [ask(question, language)])[0])
+        key = key_of("paraphrase", generator.name, generator.fingerprint, question, language)
+        kept = cache if generator.fingerprint else None  # a model behind a server may change under its name
+        return str(remembered(kept, [key], lambda _: [ask(question, language)])[0])
 
     return vary(golds, asking.variants, seed=asking.seed, paraphrase=paraphrase)
 
@@ -305,10 +299,8 @@ def _models(settings: Settings, judging: Judging, cache: Cache, load: _Generator
 
 
 def _write_run(out: Path, golds: Sequence[Gold], rows: Sequence[Row], scored: Sequence[Scored], scores: Scores) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    by_id = {row.id: row for row in rows}
     write_gold(out / GOLD, golds)
-    write_run(out / RUN, [by_id[gold.id] for gold in golds])
+    write_run(out / RUN, rows)
     write_text(out / SETTINGS, json.dumps(scores.settings, indent=2, ensure_ascii=False) + "\n")
     write_scored(out, scored)
     write_scores(scores, out / SCORES)

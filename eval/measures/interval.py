@@ -21,7 +21,11 @@ _BLOCK = 100  # resamples that are in memory as wide numbers at a time
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value with its n (questions, quotes or documents) and the bounds of its interval; None where n is 0."""
+    """A value with its n (questions, quotes or documents) and the bounds of its interval.
+
+    The value is None where n is 0; the bounds are where resampling says nothing of them: a single question, or several
+    that are all the same.
+    """
 
     value: float | None
     n: int
@@ -36,7 +40,12 @@ def estimate(parts: Sequence[tuple[float, int]]) -> Figure:
         return Figure(None, 0, None, None)
     total, count = pairs.sum(axis=0)
     value = float(total / count)
-    low, high = _exact(value, len(pairs)) if value in (0.0, 1.0) else _bootstrap(pairs)
+    if value in (0.0, 1.0):
+        low, high = _exact(value, len(pairs))
+    elif np.ptp(pairs[:, 0] / pairs[:, 1]) == 0:
+        return Figure(round(value, 6), int(count), None, None)
+    else:
+        low, high = _bootstrap(pairs)
     return Figure(round(value, 6), int(count), round(low, 6), round(high, 6))
 
 
@@ -44,16 +53,20 @@ def estimate_of(statistic: Callable[[NDArray[np.intp]], float], questions: int) 
     """Return a figure that only a set of questions has, such as an area under a curve; `n` is `questions`.
 
     `statistic` is called with the places of the questions, 0..questions-1: of all once, then of each resample, where
-    places repeat. It returns NaN where it is undefined (one class alone, say): such resamples are left out, and where
-    it is undefined over all questions the value and its bounds are None.
+    places repeat; its range is 0..1. It returns NaN where it is undefined (one class alone, say): such resamples are
+    left out, and where it is undefined over all questions the value and its bounds are None. A statistic such as the
+    calibration error is on the average higher on resamples than on the set itself: the interval is moved by as much.
     """
     value = float(statistic(np.arange(questions))) if questions else float("nan")
     if not np.isfinite(value):
         return Figure(None, questions, None, None)
     drawn = np.random.default_rng(SEED)
     resampled = [float(statistic(drawn.integers(questions, size=questions))) for _ in range(SET_RESAMPLES)]
-    low, high = _tails(np.array([one for one in resampled if np.isfinite(one)] or [value]))
-    return Figure(round(value, 6), questions, round(low, 6), round(high, 6))
+    found = np.array([one for one in resampled if np.isfinite(one)] or [value])
+    if np.ptp(found) == 0:
+        return Figure(round(value, 6), questions, None, None)
+    low, high = (bound - (found.mean() - value) for bound in _tails(found))
+    return Figure(round(value, 6), questions, round(max(low, 0.0), 6), round(min(high, 1.0), 6))
 
 
 def _exact(value: float, questions: int) -> tuple[float, float]:

@@ -60,8 +60,8 @@ def question_view(scored: Scored, text_of: TextOf) -> QuestionView:
         all_of or gold.answers,
         bool(all_of),
         [_quote_view(quote, gold.relevant, text_of) for quote in row.quotes],
-        [(document, document in gold.relevant) for document in row.retrieved],
-        [document for document in gold.relevant if document not in row.retrieved],
+        [(document, document in gold.relevant) for document in row.retrieved or ()],
+        [document for document in gold.relevant if row.retrieved is not None and document not in row.retrieved],
         [(MEASURES[name].label, _part(name, *part)) for name, part in scored.parts.items() if part[1]],
         list(_costs(scored)),
     )
