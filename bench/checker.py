@@ -3,81 +3,33 @@
 python bench/checker.py EVALDATA TRAINDATA [--cache FILE] [--speed]
 
 EVALDATA holds clapnq_dev, mtrag_un and xling_it_question_en_docs (corpus.jsonl and gold.jsonl each), TRAINDATA
-read.jsonl (rows of SQuAD's kind in several languages). Claims are sentences of people's answers, questions with their
-answers, and sentences that hold an answer set against the same paragraph in another language. What does not support
-them: a passage without the evidence, or with part of it, the nearest other passage, any other, or the right passage
-after a name or number of the claim was swapped for another of the same text, or the claim negated. Nobody has rated
-these pairs: they are supported or not by how they were made. Fitted on one half of the documents, told of the other.
+read.jsonl (rows of SQuAD's kind in several languages). The pairs are those of checker_pairs.py, supported or not by
+how they were made. Fitted on one half of the documents, told of the other.
 """
 
 import argparse
 import json
-import random
-import re
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from checker_pairs import Pair, build
 
 import eval.checker
 from eval.checker import SUPPORTED, EmbedderChecker, Signs
-from eval.data import read_gold
 from eval.measures.rouge_l import rouge_l
 from index.embed import Embedder, Vectors
 from index.language import detect_language
 from index.sentences import sentence_spans
 from rag.settings import load_settings
 from rag.verify import support_score
-from rag.words import content_words, sentence_opens
 from ui.app import load_embedder
 
-SEED = 20160515
-FEWEST_WORDS = 5  # that carry meaning, of a claim
-SHORTEST_REST = 150  # characters of a passage whose evidence was taken out
+FEWEST_OF_LANGUAGES = 30  # pairs, for a line of their own
 NAMES = [name for name in Signs.__slots__ if name != "across"]
-NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-NAME = re.compile(r"[A-ZÀ-Þ][\w’'-]*[a-zà-ÿ][\w’'-]*(?: [A-ZÀ-Þ][\w’'-]*[a-zà-ÿ][\w’'-]*)*")
-NEGATABLE = {
-    "en": (r"\b(is|are|was|were|can|could|will|would|has|have|had|may|should|did|does|do)\b(?! not|n't)", r"\1 not"),
-    "it": (r"\b(è|era|sono|furono|fu|ha|hanno|aveva|può|possono|viene|venne)\b", r"non \1"),
-    "de": (r"\b(ist|sind|war|waren|wurde|wurden|hat|hatte|kann|wird)\b", r"\1 nicht"),
-    "es": (r"\b(es|era|son|fue|fueron|ha|han|había|puede|está)\b", r"no \1"),
-    "ro": (r"\b(este|era|sunt|au|fost|poate)\b", r"nu \1"),
-}
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A claim and its evidence, and how they were made."""
-
-    claim: str
-    evidence: str
-    source: str
-    languages: str  # of claim and evidence
-    fitted: bool  # in the half that the weights are fitted on
-    kind: str = "supported"
-
-
-class Corpus:
-    """Passages by id, and the nearest of them by words."""
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        self.texts = dict(sorted(texts.items()))
-        self._ids = list(self.texts)
-        self._vectorizer = TfidfVectorizer(sublinear_tf=True)
-        self._matrix = self._vectorizer.fit_transform(self.texts.values())
-
-    def near(self, text: str, without: Sequence[str], count: int = 1) -> list[str]:
-        """Return the texts nearest to `text`, best first."""
-        scores = (self._matrix @ self._vectorizer.transform([text]).T).toarray()[:, 0]
-        order = [self._ids[i] for i in np.argsort(-scores, kind="stable")]
-        return [self.texts[id] for id in order if id not in without][:count]
 
 
 class CachedEmbedder:
@@ -121,226 +73,6 @@ def main() -> int:
     return 0
 
 
-def build(evaldata: Path, rows: Path) -> list[Pair]:
-    """Return the pairs, the same each time."""
-    rng = random.Random(SEED)
-    return [
-        *_clapnq(evaldata / "clapnq_dev", rng),
-        *_mtrag(evaldata / "mtrag_un", rng),
-        *_squads(rows, evaldata / "xling_it_question_en_docs", rng),
-    ]
-
-
-def _clapnq(folder: Path, rng: random.Random) -> Iterator[Pair]:
-    corpus = Corpus(_texts(folder))
-    golds = sorted((gold for gold in read_gold(folder / "gold.jsonl") if gold.answerable), key=lambda gold: gold.id)
-    for place, gold in enumerate(golds):
-        evidence: list[list[str]] = gold.meta["evidence"]  # type: ignore[typeddict-item]
-        told = [(claim, own) for answer, own in zip(gold.answers, evidence, strict=False) for claim in _claims(answer)]
-        if not told:
-            continue
-        claim, own = rng.choice(told)
-        passage = corpus.texts[gold.relevant[0]]
-        pair = Pair(claim, passage, "clapnq", "en-en", place < len(golds) / 2)
-        yield pair
-        rest = _without(passage, {sentence for sentences in evidence for sentence in sentences})
-        if place % 2 == 0 and len(rest) > SHORTEST_REST:
-            yield replace(pair, evidence=rest, kind="evidence removed")
-        if place % 3 == 0 and len(held := [sentence for sentence in own if sentence in passage]) > 1:
-            yield replace(pair, evidence=_without(passage, {_most_alike(claim, held)}), kind="partly removed")
-        if place % 2:
-            near = corpus.near(f"{gold.question} {claim}", gold.relevant)[0]
-            yield replace(pair, evidence=near, kind="near passage")
-        yield from _altered(pair, passage, rng, swap=place % 2 == 1, negate=place % 4 == 0)
-        if place % 6 == 1:
-            yield replace(pair, evidence=rng.choice(list(corpus.texts.values())), kind="random passage")
-
-
-def _mtrag(folder: Path, rng: random.Random) -> Iterator[Pair]:
-    """Yield sentences of replies against all passages of the reply together."""
-    corpus = Corpus(_texts(folder))
-    golds = [gold for gold in read_gold(folder / "gold.jsonl") if gold.kind == "conversational" and gold.relevant]
-    for place, gold in enumerate(sorted(golds, key=lambda gold: gold.id)):
-        told = [claim for claim in _claims(gold.answers[0]) if not re.search(r"\b(I|you)\b", claim)]
-        if not told:
-            continue
-        claim = rng.choice(told)
-        own = [corpus.texts[id] for id in gold.relevant]
-        pair = Pair(claim, "\n\n".join(own), "mtrag_un", "en-en", place < len(golds) / 2)
-        yield pair
-        if place % 2:
-            contexts: list[str] = gold.meta["contexts"]  # type: ignore[typeddict-item]
-            near = corpus.near(f"{gold.question} {claim}", contexts, len(own))
-            yield replace(pair, evidence="\n\n".join(near), kind="near passage")
-        elif len(own) > 1:
-            rest = [text for text in own if text is not _most_alike(claim, own)]
-            yield replace(pair, evidence="\n\n".join(rest), kind="partly removed")
-        yield from _altered(pair, pair.evidence, rng, swap=place % 3 == 0, negate=place % 6 == 1)
-        if place % 6 == 3:
-            others = rng.sample(list(corpus.texts.values()), len(own))
-            yield replace(pair, evidence="\n\n".join(others), kind="random passage")
-
-
-Row = Mapping[str, str]
-
-
-def _squads(file: Path, xling: Path, rng: random.Random) -> Iterator[Pair]:
-    rows: list[Row] = [row for row in map(json.loads, file.open(encoding="utf-8")) if row["answer"]]
-    passages = defaultdict(set)
-    for row in rows:
-        passages[row["article"], row["passage_language"]].add(row["passage"])
-    corpora = {key: Corpus({text: text for text in texts}) for key, texts in passages.items() if len(texts) > 1}
-    yield from _answered_questions(rows, corpora, rng)
-    yield from _parallel(rows, xling, corpora, rng)
-
-
-def _answered_questions(
-    rows: Sequence[Row], corpora: Mapping[tuple[str, str], Corpus], rng: random.Random
-) -> Iterator[Pair]:
-    groups = defaultdict(list)
-    for row in rows:
-        if len(row["answer"].split()) <= 8:
-            same = row["language"] == row["passage_language"]
-            groups["Italian" if same and row["language"] == "it" else "same" if same else "across"].append(row)
-    drawn = [
-        (row, groups[name])
-        for name, n in (("Italian", 80), ("same", 80), ("across", 40))
-        for row in rng.sample(groups[name], n)
-    ]
-    for place, (row, group) in enumerate(drawn):
-        passage, corpus = row["passage"], corpora.get((row["article"], row["passage_language"]))
-        languages = f"{row['language']}-{row['passage_language']}"
-        pair = Pair(_told(row, row["answer"]), passage, "question and answer", languages, int(row["article"]) % 2 == 0)
-        yield pair
-        holding = _holding(passage, row["passage_language"], (row["answer"],))
-        rest = _without(passage, {holding})
-        if holding and row["answer"] not in rest and len(rest) > SHORTEST_REST:
-            yield replace(pair, evidence=rest, kind="evidence removed")
-        if corpus and place % 2 == 0:
-            near = corpus.near(row["question"] if len(set(languages.split("-"))) == 1 else passage, [passage])[0]
-            yield replace(pair, evidence=near, kind="near passage")
-        others = sorted({other["answer"] for other in group if _swappable(row, other)})
-        if place % 2 and others:
-            yield replace(pair, claim=_told(row, rng.choice(others)), kind="swapped")
-        if place % 7 == 0:
-            key = rng.choice(sorted(key for key in corpora if key[1] == row["passage_language"]))
-            yield replace(pair, evidence=rng.choice(list(corpora[key].texts)), kind="random passage")
-
-
-def _parallel(
-    rows: Sequence[Row], xling: Path, corpora: Mapping[tuple[str, str], Corpus], rng: random.Random
-) -> Iterator[Pair]:
-    """Yield the sentence that holds an answer against the same paragraph in another language."""
-    jobs = _italian_english(rows, xling)
-    rng.shuffle(jobs)
-    own = {(row["language"], row["question"]): row for row in rows if row["language"] == row["passage_language"]}
-    across = [row for row in rows if row["language"] != row["passage_language"]]
-    others = [(own[key], row) for row in rng.sample(across, 200) if (key := (row["language"], row["question"])) in own]
-    for place, (row, other) in enumerate([*jobs[:90], *others[:70]]):
-        claim = _holding(row["passage"], row["passage_language"], (row["answer"],))
-        evidence = _holding(other["passage"], other["passage_language"], (other["answer"],))
-        if not evidence or len(claim) < 40:
-            continue
-        languages = f"{row['passage_language']}-{other['passage_language']}"
-        pair = Pair(claim, other["passage"], "parallel", languages, int(row["article"]) % 2 == 0)
-        yield pair
-        if len(rest := _without(pair.evidence, {evidence})) > SHORTEST_REST:
-            yield replace(pair, evidence=rest, kind="evidence removed")
-        corpus = corpora.get((row["article"], other["passage_language"]))
-        if corpus and place % 2 == 0:
-            near = corpus.near(pair.evidence, [pair.evidence])[0]
-            yield replace(pair, evidence=near, kind="near passage")
-        yield from _altered(pair, row["passage"], rng, swap=place % 2 == 1, negate=place % 4 == 0)
-
-
-def _italian_english(rows: Sequence[Row], xling: Path) -> list[tuple[Row, Row]]:
-    """Return each paragraph with its translation, in both directions: their rows."""
-    italian = {row["question"]: row for row in rows if row["language"] == row["passage_language"] == "it"}
-    english = _texts(xling)
-    jobs: dict[str, tuple[Row, Row]] = {}
-    for gold in read_gold(xling / "gold.jsonl"):
-        row = italian.get(gold.question)
-        text = english[gold.relevant[0]]
-        answer = next((answer for answer in gold.answers if answer in text), "")
-        if row and answer:
-            other = {"passage": text, "passage_language": "en", "answer": answer, "article": row["article"]}
-            jobs.setdefault(row["passage"], (row, other))
-    return [job for row, other in jobs.values() for job in ((row, other), (other, row))]
-
-
-def _altered(pair: Pair, text: str, rng: random.Random, *, swap: bool, negate: bool) -> Iterator[Pair]:
-    if swap and (claim := _swapped(pair.claim, text, rng)):
-        yield replace(pair, claim=claim, kind="swapped")
-    if negate and (claim := _negated(pair.claim, pair.languages[:2])):
-        yield replace(pair, claim=claim, kind="negated")
-
-
-def _swapped(claim: str, text: str, rng: random.Random) -> str:
-    """Return the claim with one of its numbers or names exchanged for another of `text`, "" where there is none."""
-    own = _figures(claim)
-    rng.shuffle(own)
-    for kind, old in own:
-        alike = {new for other, new in _figures(text) if other == kind and (kind == "name" or len(new) == len(old))}
-        others = sorted(new for new in alike if new not in claim and not set(new.split()) & set(old.split()))
-        if others:
-            return claim.replace(old, rng.choice(others))
-    return ""
-
-
-def _figures(text: str) -> list[tuple[str, str]]:
-    named = (match for match in NAME.finditer(text) if not sentence_opens(text, match.start()))
-    return [("number", number) for number in NUMBER.findall(text)] + [
-        ("name", match.group()) for match in named if len(match.group()) > 3
-    ]
-
-
-def _negated(claim: str, language: str) -> str:
-    """Return the claim with a negation more or less, "" where no rule fits."""
-    if language == "en" and re.search(r"\b(not|n't)\b", claim):
-        return re.sub(r"\s*\b(not|n't)\b", "", claim, count=1)
-    pattern, negation = NEGATABLE.get(language, (r"\A\Z", ""))
-    changed = re.sub(pattern, negation, claim, count=1)
-    return changed if changed != claim else ""
-
-
-def _swappable(row: Row, other: Row) -> bool:
-    """Tell whether the answer of `other` would be a wrong answer of the same kind to the question of `row`."""
-    a, b = row["answer"], other["answer"]
-    same_text = row["passage"] == other["passage"] and row["language"] == other["language"]
-    return same_text and a not in b and b not in a and bool(NUMBER.search(a)) == bool(NUMBER.search(b))
-
-
-def _told(row: Row, answer: str) -> str:
-    return f"{row['question'].rstrip(' ?？؟')}: {answer}"
-
-
-def _texts(folder: Path) -> dict[str, str]:
-    lines = (folder / "corpus.jsonl").open(encoding="utf-8")
-    return {document["id"]: document["text"] for document in map(json.loads, lines)}
-
-
-def _claims(answer: str) -> list[str]:
-    sentences = [answer[start:end] for start, end in sentence_spans(answer, "en")]
-    return [s for s in sentences if len(content_words(s, "en")) >= FEWEST_WORDS and not s.endswith("?")]
-
-
-def _holding(text: str, language: str, answers: Sequence[str]) -> str:
-    """Return the first sentence that holds one of `answers`, "" where none does."""
-    sentences = (text[start:end] for start, end in sentence_spans(text, language))
-    return next((sentence for sentence in sentences if any(answer in sentence for answer in answers)), "")
-
-
-def _without(text: str, sentences: set[str]) -> str:
-    for sentence in sorted(sentences - {""}):
-        text = text.replace(sentence, " ")
-    return text
-
-
-def _most_alike(claim: str, texts: Sequence[str]) -> str:
-    words = content_words(claim, "en")
-    return max(texts, key=lambda text: len(words & content_words(text, "en")))
-
-
 Known = Sequence[tuple[Pair, Signs]]
 
 
@@ -350,6 +82,8 @@ def _fit(known: Known) -> None:
     for title, across in (("_WITHIN", False), ("_ACROSS", True)):
         half = [(pair, signs) for pair, signs in known if pair.fitted and signs.across == across]
         values = [[float(getattr(signs, name)) for name in NAMES] for _, signs in half]
+        # Held to small weights as scikit-learn does by itself: with less of that (C = 3 to 100) nothing is told apart
+        # better, and some weights across languages change sign.
         model = LogisticRegression(class_weight="balanced").fit(values, [_held(pair) for pair, _ in half])
         weights = {"constant": model.intercept_[0], **dict(zip(NAMES, model.coef_[0], strict=True))}
         rounded = {name: round(float(weight), 2) for name, weight in weights.items()}
@@ -369,22 +103,23 @@ def _report(known: Known, embedder: Embedder) -> None:
     } | _baselines(rest, embedder)
     print(f"\narea under ROC, {len(rest)} pairs not fitted on\n{'':34}{'n':>12}  " + "  ".join(scores))
 
-    def line(label: str, which: Callable[[Pair], bool]) -> None:
-        chosen = np.array([which(pair) for pair in rest])
+    def line(label: str, which: Sequence[bool]) -> None:
+        chosen = np.array(which)
         n = f"{int((held & chosen).sum())}+{int((~held & chosen).sum())}"
         areas = (f"{_area(held[chosen], values[chosen]):{len(name)}.3f}" for name, values in scores.items())
         print(f"{label:34}{n:>12}  " + "  ".join(areas))
 
-    line("all", lambda pair: True)
+    line("all", [True for _ in rest])
     for source in sorted({pair.source for pair in rest}):
-        line(source, lambda pair, own=source: pair.source == own)
+        line(source, [pair.source == source for pair in rest])
     for kind in sorted({pair.kind for pair in rest} - {"supported"}):
         sources = {pair.source for pair in rest if pair.kind == kind}
-        line(f"against {kind}", lambda pair, k=kind, s=sources: pair.kind == k or (_held(pair) and pair.source in s))
-    for languages, count in _counted(pair.languages for pair in rest):
-        if count >= 30:
-            line(languages, lambda pair, own=languages: pair.languages == own)
-    line("other pairs of languages", lambda pair: dict(_counted(p.languages for p in rest))[pair.languages] < 30)
+        line(f"against {kind}", [pair.kind == kind or (_held(pair) and pair.source in sources) for pair in rest])
+    count = Counter(pair.languages for pair in rest)
+    for languages, n in count.most_common():
+        if n >= FEWEST_OF_LANGUAGES:
+            line(languages, [pair.languages == languages for pair in rest])
+    line("other pairs of languages", [count[pair.languages] < FEWEST_OF_LANGUAGES for pair in rest])
     chosen = scores["checker"] >= SUPPORTED
     print(
         f"at {SUPPORTED}: {np.mean(chosen[held]):.3f} of the supported pass, {np.mean(chosen[~held]):.3f} of the others"
@@ -431,12 +166,6 @@ def _area(held: "np.ndarray", scores: "np.ndarray") -> float:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(held, scores)) if 0 < held.sum() < len(held) else float("nan")
-
-
-def _counted(values: Iterator[str]) -> list[tuple[str, int]]:
-    from collections import Counter
-
-    return Counter(values).most_common()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from eval.data import Fault, cannot_be_used, describe
 from eval.measures.interval import RESAMPLES, SEED
 from eval.measures.registry import MEASURES
 from index.errors import BadGold
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 FEWEST = 3
-_MOST_SHOWN = 20
 
 
 class _Rating(TypedDict):
@@ -57,12 +57,11 @@ def read_ratings(path: Path) -> dict[str, list[float]]:
         try:
             row = adapter.validate_json(line, strict=True)
         except ValidationError as error:
-            faults.append(f"line {number}: {_describe(error)}")
+            faults.append(Fault(number, describe(error)))
         else:
             ratings[row["id"]].append(row["rating"])
     if faults:
-        more = f"; and {len(faults) - _MOST_SHOWN:,} more" if len(faults) > _MOST_SHOWN else ""
-        raise BadGold(f"{path} cannot be used. {'; '.join(faults[:_MOST_SHOWN])}{more}.")
+        raise BadGold(cannot_be_used(path, faults))
     if not ratings:
         raise BadGold(f'{path} holds no rating: write one {{"id": "...", "rating": 4}} a line.')
     return dict(ratings)
@@ -161,10 +160,3 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield number, line
-
-
-def _describe(error: ValidationError) -> str:
-    return ", ".join(
-        ": ".join([*map(str, fault["loc"]), fault["msg"]])
-        for fault in error.errors(include_url=False, include_input=False)
-    )

@@ -22,7 +22,7 @@ from typing import TypeAlias
 import numpy as np
 
 from eval.data import Gold, Row
-from eval.measures.paired import Floats, intervals, p_values, significant, taking_part
+from eval.measures.paired import Bounds, Floats, intervals, p_values, significant, taking_part
 from eval.measures.registry import MEASURES
 from eval.results import Scored, Stored, labels
 from index.errors import BadRun
@@ -52,8 +52,8 @@ class Difference:
     a: float
     b: float
     difference: float  # b - a, whichever is better
-    low: float  # of the 95 % interval
-    high: float
+    low: float | None  # of the 95 % interval; None where the questions are too few, or too alike, for one
+    high: float | None
     p: float  # two-sided, uncorrected
     n: int
     wins: int
@@ -107,6 +107,15 @@ class Comparison:
         return next((found for found in self.measures if found.measure == name), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """How many questions two runs do not have in common."""
+
+    only_a: int
+    only_b: int
+    regraded: int  # in both, but held against another gold pair
+
+
 def compare(a: Sequence[Scored], b: Sequence[Scored], *, seed: int = SEED, alpha: float = ALPHA) -> Comparison:
     """Return B against A on the questions that both were asked, matched by their ids.
 
@@ -139,6 +148,21 @@ def paired_difference(
     """
     pairs = [pair for pair in _pairs(a, b) if slice is None or slice in labels(pair[1])]
     return next(iter(_differences(pairs, [name], seed)), None)
+
+
+def unlike(a: Sequence[Scored], b: Sequence[Scored], name: str, slice: tuple[str, str] | None = None) -> Unlike:
+    """Return how many of the questions that bear on a measure, and on the slice (by, label), the runs do not share.
+
+    Raises BadRun as `compare` does.
+    """
+
+    def concerned(question: Scored) -> bool:
+        return name in question.parts and (slice is None or slice in labels(question))
+
+    pairs = _pairs(a, b)
+    shared = {ours.gold.id for ours, _ in pairs}
+    only_a, only_b = (sum(concerned(q) for q in run if q.gold.id not in shared) for run in (a, b))
+    return Unlike(only_a, only_b, sum(any(map(concerned, pair)) for pair in pairs if pair[0].gold != pair[1].gold))
 
 
 def settings_that_differ(a: Stored, b: Stored) -> dict[str, tuple[object, object]]:
@@ -234,15 +258,16 @@ def _sides(pairs: Sequence[Pair], name: str) -> Floats:
     return np.array(sides, dtype=np.float64).reshape(-1, 4).T
 
 
-def _difference(name: str, sides: Floats, p: float, bounds: tuple[float, float]) -> Difference:
+def _difference(name: str, sides: Floats, p: float, bounds: Bounds) -> Difference:
     sides = taking_part(sides)
     both = sides[:, (sides[1] > 0) & (sides[3] > 0)]
     gains = np.sign(np.round(both[2] / both[3] - both[0] / both[1], 9)) * (1 if MEASURES[name].higher_is_better else -1)
     n, wins, losses = sides.shape[1], int((gains > 0).sum()), int((gains < 0).sum())
     sum_a, count_a, sum_b, count_b = map(float, sides.sum(axis=1))
     a, b = sum_a / count_a, sum_b / count_b
-    a, b, apart, low, high = (round(figure, 6) for figure in (a, b, b - a, *bounds))
-    return Difference(name, a, b, apart, low, high, p, n, wins, losses, n - wins - losses)
+    low, high = (round(bound, 6) for bound in bounds) if bounds else (None, None)
+    figures = (round(a, 6), round(b, 6), round(b - a, 6), low, high)
+    return Difference(name, *figures, p, n, wins, losses, n - wins - losses)
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -110,7 +110,7 @@ def read_gold(path: Path) -> list[Gold]:
     """Return the pairs of a gold file. Raises BadGold naming every line that cannot be used."""
     pairs, faults = read_gold_lines(path)
     if faults:
-        raise BadGold(_cannot_be_used(path, faults))
+        raise BadGold(cannot_be_used(path, faults))
     if not pairs:
         raise BadGold(f"{path} holds no question: write one JSON object a line, as in docs/evaluation.md.")
     return [gold for _, gold in pairs]
@@ -154,7 +154,7 @@ def read_run(path: Path, *, torn_tail: bool = True) -> list[Row]:
     """
     rows, faults = _read_lines(path, TypeAdapter(Row), BadRun, torn_tail=torn_tail)
     if faults:
-        raise BadRun(_cannot_be_used(path, faults))
+        raise BadRun(cannot_be_used(path, faults))
     return [row for _, row in rows]
 
 
@@ -184,7 +184,7 @@ def parse_row(text: str | bytes | Mapping[str, object], **fields: object) -> Row
             raise ValueError(f"a JSON object is needed, not {type(value).__name__}")
         return TypeAdapter(Row).validate_json(json.dumps({**value, **fields}), strict=True)
     except ValidationError as error:
-        raise BadRun(f"An answer cannot be used: {_describe(error)}.") from None
+        raise BadRun(f"An answer cannot be used: {describe(error)}.") from None
     except ValueError as error:
         raise BadRun(f"An answer cannot be used: {error}.") from None
 
@@ -227,7 +227,7 @@ def _read_lines(
         try:
             value = adapter.validate_json(line.strip(), strict=True)
         except ValidationError as error:
-            faults.append(Fault(number, _describe(error)))
+            faults.append(Fault(number, describe(error)))
             continue
         id: str = value.id  # type: ignore[attr-defined]
         if id in first_line:
@@ -248,12 +248,14 @@ def _lines(path: Path, fault: Callable[[str], FonteError]) -> Iterator[tuple[int
         raise fault(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def _cannot_be_used(path: Path, faults: Sequence[Fault]) -> str:
+def cannot_be_used(path: Path, faults: Sequence[object]) -> str:
+    """Return the sentence that names what makes a file unusable: the first twenty faults, and how many more."""
     more = f"; and {len(faults) - _MOST_SHOWN:,} more" if len(faults) > _MOST_SHOWN else ""
     return f"{path} cannot be used. {'; '.join(map(str, faults[:_MOST_SHOWN]))}{more}."
 
 
-def _describe(error: ValidationError) -> str:
+def describe(error: ValidationError) -> str:
+    """Return what does not fit the shape asked for, each with its field: "answers.0: Input should be ..."."""
     return ", ".join(
         f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" if fault["loc"] else fault["msg"]
         for fault in error.errors(include_url=False, include_input=False)

@@ -1,7 +1,6 @@
 """gate.toml -> what a run must reach, and whether it does. Files are read in `read_gate` alone; the rest is pure."""
 
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,16 +9,27 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from eval.compare import Difference, paired_difference
-from eval.data import Gold, Row
+from eval.compare import Difference, paired_difference, unlike
 from eval.measures.cost import Cost
 from eval.measures.interval import Figure, estimate
-from eval.measures.registry import MEASURES, amount, signed
-from eval.results import Figures, Parts, Scored, Scores, Stored, labels, read_scored
+from eval.measures.registry import MEASURES, amount
+from eval.results import OTHER_DOCUMENTS, Scored, Scores, Stored, labels, read_scored
 from eval.scores import COSTS
 from index.errors import BadGate, FonteError
 
 _ROUNDED = 5e-7  # figures are rounded to 6 digits: 2 of 3 is at least 0.6666667
+
+_MOST_DECIMALS = 4  # of a share in per cent, whose figures have 6 digits
+_COST_DIGITS = 10  # seconds and megabytes have 3 decimals
+_NO_INTERVAL = "the questions are too few, or too alike, for an interval"
+
+# What a measure was worked out with: its name under "measured_with" in a run's settings, and in words.
+_WORKED_OUT_WITH = {
+    "similarity": ("similarity", "embedder"),
+    "citation_recall": ("checker", "checker of citations"),
+    "citation_precision": ("checker", "checker of citations"),
+    "judge": ("judge", "judge"),
+}
 
 _By = Literal["language", "kind", "answerability", "document"]
 
@@ -119,30 +129,6 @@ def check_gate(gate: Gate, scores: Scores, scored: Sequence[Scored]) -> Verdict:
     return Verdict(tuple(_check(one, gate.baselines, scores, scored) for one in gate.requirements))
 
 
-def gate_warnings(gate: Gate, golds: Sequence[Gold]) -> list[str]:
-    """Return a sentence for each way in which a worthless system could pass the gate on these questions.
-
-    Two such systems are put through it: one that always answers, right wherever there is an answer, and one that
-    always refuses but finds every document. Both are as good as they can be in all else.
-    """
-    warnings = list(_wrong_ways(gate))
-    if all(gold.answerable for gold in golds):
-        warnings.append(
-            "The gold pairs hold no unanswerable question, so inventing an answer costs nothing: "
-            "add some, and a requirement on refused_unanswerable."
-        )
-    elif _passes(gate, golds, refuses=False):
-        warnings.append("A system that always answers would pass this gate: add a requirement on refused_unanswerable.")
-    if _passes(gate, golds, refuses=True):
-        warnings.append(
-            "A system that always refuses would pass this gate: add a requirement on right or needless_refusals."
-        )
-    return warnings
-
-
-# The file.
-
-
 def _faults(one: Requirement) -> Iterator[str]:
     """Yield why a requirement cannot be checked, beyond the types of its fields."""
     for key in one.model_extra or ():
@@ -218,42 +204,64 @@ def _read_baselines(raw: Mapping[str, Any], folder: Path) -> tuple[dict[str, Sto
     return baselines, faults
 
 
-# The check.
-
-
 def _check(one: Requirement, baselines: Mapping[str, Stored], scores: Scores, scored: Sequence[Scored]) -> Result:
     if one.cost is not None:
         return _check_cost(one, scores.cost.get(one.cost, Cost(None, None, 0)))
     if one.not_worse_than is not None:
-        return _check_against(one, baselines[one.not_worse_than], scored)
-    return _check_figure(one, scores.figure(str(one.measure), one.where), scored)
+        return _check_against(one, baselines[one.not_worse_than], scores, scored)
+    return _check_figure(one, scores, scored)
 
 
 def _check_cost(one: Requirement, cost: Cost) -> Result:
-    value, asked = cost.p95 if one.statistic == "p95" else cost.median, f"at most {one.at_most:g}"
+    value, asked = cost.p95 if one.statistic == "p95" else cost.median, f"at most {one.at_most:.{_COST_DIGITS}g}"
     if value is None or one.at_most is None:
         return _not_measured(one, asked)
-    reason = f"{one.subject} is {value:g} (n {cost.n}), {asked} is asked for"
+    reason = f"{one.subject} is {value:.{_COST_DIGITS}g} (n {cost.n}), {asked} is asked for"
     return _result(one, asked, value <= one.at_most + _ROUNDED, reason, value, cost.n, cost.n)
 
 
-def _check_figure(one: Requirement, figure: Figure, scored: Sequence[Scored]) -> Result:
-    name, least = str(one.measure), one.at_least is not None
+def _check_figure(one: Requirement, scores: Scores, scored: Sequence[Scored]) -> Result:
+    name, least, figure = str(one.measure), one.at_least is not None, _figure(one, scores, scored)
     wanted = float((one.at_least if least else one.at_most) or 0)
     asked = f"{'at least' if least else 'at most'} {_plain(name, wanted)}"
     if figure.value is None:
         return _not_measured(one, asked)
     bound = figure.low if least else figure.high
-    held = bound if one.bound and bound is not None else figure.value
-    met = held >= wanted - _ROUNDED if least else held <= wanted + _ROUNDED
-    reason = f"{one.subject} is {amount(name, figure.value)} (n {figure.n}), "
-    if one.bound:
-        reason += f"its interval {'begins' if least else 'ends'} at {amount(name, held)}, "
-    questions = figure.n if MEASURES[name].of_set else _questions(one, scored)
+    held = bound if one.bound else figure.value
+    met = held is not None and (held >= wanted - _ROUNDED if least else held <= wanted + _ROUNDED)
+    decimals = 1 if held is None else _decimals(held, wanted, least=least, met=met)
+    reason = f"{one.subject} is {amount(name, figure.value, decimals=1 if one.bound else decimals)} (n {figure.n}), "
+    if one.bound and held is None:
+        reason += f"{_NO_INTERVAL}, "
+    elif one.bound:
+        reason += f"its interval {'begins' if least else 'ends'} at {amount(name, held, decimals=decimals)}, "
+    questions = figure.n if MEASURES[name].of_set else _questions(one, scores, scored)
     return _result(one, asked, met, f"{reason}{asked} is asked for", figure.value, figure.n, questions)
 
 
-def _check_against(one: Requirement, baseline: Stored, scored: Sequence[Scored]) -> Result:
+def _figure(one: Requirement, scores: Scores, scored: Sequence[Scored]) -> Figure:
+    """Return the figure looked at; the scores have no slice of a document with few questions, so it is made here."""
+    name = str(one.measure)
+    if (figure := scores.figure(name, one.where)).n or one.where is None:
+        return figure
+    return estimate([q.parts[name] for q in scored if name in q.parts and one.where in labels(q)])
+
+
+def _decimals(value: float, limit: float, *, least: bool, met: bool) -> int:
+    """Return with how many decimals of a per cent a value as printed says what the verdict says.
+
+    44.98 % misses 45 %, which "45.0 %" would not tell.
+    """
+    value, limit = round(100 * value, 9), round(100 * limit, 9)
+
+    def agrees(decimals: int) -> bool:
+        shown = round(value, decimals)
+        return (shown >= limit if least else shown <= limit) == met
+
+    return next(filter(agrees, range(1, _MOST_DECIMALS)), _MOST_DECIMALS)
+
+
+def _check_against(one: Requirement, baseline: Stored, scores: Scores, scored: Sequence[Scored]) -> Result:
     name, by = str(one.measure), one.by or 0.0
     asked = f"not worse than {one.not_worse_than}" + (f" by more than {_points(name, by)}" if by else "")
     try:
@@ -262,31 +270,71 @@ def _check_against(one: Requirement, baseline: Stored, scored: Sequence[Scored])
         return Result(_text(one, asked), False, f"{one.subject} cannot be compared: {error}", None, 0)
     if found is None:
         return _not_measured(one, asked, f" in both this run and {one.not_worse_than}")
-    reason = (
-        f"{one.subject} is {amount(name, found.b)} against {amount(name, found.a)} "
-        f"in {one.not_worse_than} (n {found.n}), {signed(name, found.difference)}"
-    )
-    if one.bound:
-        reason += f" ({signed(name, found.low)} to {signed(name, found.high)})"
-    allowed = f"{_points(name, by)} worse" if by else "nothing worse"
-    reason += f", {allowed} is allowed"
-    return _result(one, asked, _loss(found, bound=one.bound) <= by + _ROUNDED, reason, found.b, found.n, found.n)
+    if other := _measured_otherwise(name, baseline.settings, scores.settings):
+        reason = f"{one.subject} cannot be compared: {one.not_worse_than} was measured with another {other}"
+        return Result(_text(one, asked), False, f"{reason}, measure both runs with the same", found.b, found.n)
+    loss = _loss(found, bound=one.bound)
+    met = loss is not None and loss <= by + _ROUNDED
+    reason = _compared(one, found, 1 if loss is None else _decimals(loss, by, least=False, met=met))
+    reason += f", {f'{_points(name, by)} worse' if by else 'nothing worse'} is allowed"
+    reason += _left_out(one, baseline, scored)
+    return _result(one, asked, met, reason, found.b, found.n, found.n)
 
 
-def _loss(found: Difference, *, bound: bool) -> float:
-    """Return by how much B is worse than A; with `bound`, at the unfavourable end of the interval.
+def _measured_otherwise(name: str, before: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Return in words the model that a measure takes, where two runs were measured with different ones; else ""."""
+    key, told = _WORKED_OUT_WITH.get(name, ("", ""))
+    models = [settings.get("measured_with") for settings in (before, now)]
+    named = [own.get(key) if isinstance(own, Mapping) else None for own in models]
+    return told if named[0] != named[1] else ""
 
-    Where no question differs there is nothing to be unsure of: a run that only repeats its baseline has lost nothing.
+
+def _compared(one: Requirement, found: Difference, decimals: int) -> str:
+    """Return both values and their difference in words, with so many decimals of a per cent."""
+    name = found.measure
+    a, b = (amount(name, value, decimals=decimals) for value in (found.a, found.b))
+    told = f"{one.subject} is {b} against {a} in {one.not_worse_than} (n {found.n}), "
+    told += _signed(name, found.difference, decimals)
+    if not one.bound:
+        return told
+    if found.low is None or found.high is None:
+        return f"{told}, {_NO_INTERVAL}"
+    return f"{told} ({_signed(name, found.low, decimals)} to {_signed(name, found.high, decimals)})"
+
+
+def _loss(found: Difference, *, bound: bool) -> float | None:
+    """Return by how much B is worse than A; with `bound`, at the unfavourable end of the interval, None without one.
+
+    Where no question of several differs there is nothing to be unsure of: a run that only repeats its baseline has
+    lost nothing.
     """
     higher = MEASURES[found.measure].higher_is_better
-    if not bound or (found.wins == found.losses == 0 and found.difference == 0):
+    if not bound:
         return -found.difference if higher else found.difference
+    if found.low is None or found.high is None:
+        return None
+    if found.wins == found.losses == 0 and found.difference == 0:
+        return 0.0
     return -found.low if higher else found.high
 
 
-def _questions(one: Requirement, scored: Sequence[Scored]) -> int:
+def _left_out(one: Requirement, baseline: Stored, scored: Sequence[Scored]) -> str:
+    """Return in words how many questions the two runs do not have in common; "" where they have all."""
+    found = unlike(baseline.scored, scored, str(one.measure), one.where)
+    told = (
+        (found.only_a, f"only in {one.not_worse_than} and left out"),
+        (found.only_b, "only in this run and left out"),
+        (found.regraded, "held against another gold pair than before"),
+    )
+    return "".join(f"; {count} {what}" for count, what in told if count)
+
+
+def _questions(one: Requirement, scores: Scores, scored: Sequence[Scored]) -> int:
     """Count the questions that a figure rests on, of which each may hold several quotes or documents."""
     taking_part = (q for q in scored if q.value(str(one.measure)) is not None)
+    if one.where == ("document", OTHER_DOCUMENTS):
+        own = {("document", id) for id in scores.slices.get("document", {})}
+        return sum(any(pair[0] == "document" and pair not in own for pair in labels(q)) for q in taking_part)
     return sum(one.where is None or one.where in labels(question) for question in taking_part)
 
 
@@ -316,59 +364,6 @@ def _points(name: str, value: float) -> str:
     return f"{100 * value:g} points" if MEASURES[name].share else f"{value:g}"
 
 
-# Systems that should not pass.
-
-
-def _wrong_ways(gate: Gate) -> Iterator[str]:
-    """Yield a sentence for each requirement that asks a measure to be worse."""
-    for one in gate.requirements:
-        higher = one.measure is not None and MEASURES[one.measure].higher_is_better
-        if one.measure and (one.at_most if higher else one.at_least) is not None:
-            better, key = ("higher", "at_least") if higher else ("lower", "at_most")
-            yield f"{one.subject} is better when {better}, yet the gate limits that: write {key}."
-
-
-def _passes(gate: Gate, golds: Sequence[Gold], *, refuses: bool) -> bool:
-    scored = [Scored(gold, Row(gold.id, abstained=refuses), _parts(gold, refuses=refuses)) for gold in golds]
-    return check_gate(gate, _scores(scored, refuses=refuses), scored).met
-
-
-def _parts(gold: Gold, *, refuses: bool) -> Parts:
-    values = {name: _value(gold, name, refuses=refuses) for name in MEASURES}
-    return {name: (value, 1) for name, value in values.items() if value is not None}
-
-
-def _value(gold: Gold, name: str, *, refuses: bool) -> float | None:
-    """Return the value that a system which always refuses, or never does, has on a question; None: no part in it."""
-    measure = MEASURES[name]
-    if measure.of_set or gold.answerable == (name == "refused_unanswerable"):
-        return None
-    if measure.group == "abstention":
-        return float(refuses)
-    if measure.group == "citations" or name == "answer_language":  # of the answers given
-        return None if refuses else 1.0
-    if measure.group in ("retrieval", "retrieval by quote") or name.startswith("same_"):  # a refusal repeats well
-        return 1.0
-    return float(not refuses)
-
-
-def _scores(scored: Sequence[Scored], *, refuses: bool) -> Scores:
-    sliced: dict[str, dict[str, list[Scored]]] = {}
-    for question in scored:
-        for by, label in labels(question):
-            sliced.setdefault(by, {}).setdefault(label, []).append(question)
-    best = Figure(0.0, len(scored), 0.0, 0.0)  # both figures of the whole set are errors: lower is better
-    of_set = {} if refuses else {name: best for name, measure in MEASURES.items() if measure.of_set}
-    return Scores(
-        settings={},
-        questions=Counter(asked=len(scored)),
-        figures={**_figures(scored), **of_set},
-        slices={by: {label: _figures(own) for label, own in group.items()} for by, group in sliced.items()},
-        curves={},
-        cost={name: Cost(0.0, 0.0, len(scored)) for name in COSTS},
-    )
-
-
-def _figures(scored: Sequence[Scored]) -> Figures:
-    names = dict.fromkeys(name for question in scored for name in question.parts)
-    return {name: estimate([question.parts[name] for question in scored if name in question.parts]) for name in names}
+def _signed(name: str, difference: float, decimals: int) -> str:
+    """Return a difference with its sign, in points of a hundred for a share; a mean takes two decimals more."""
+    return f"{100 * difference:+z.{decimals}f}" if MEASURES[name].share else f"{difference:+z.{decimals + 2}f}"

@@ -1,11 +1,16 @@
 """Does evidence support a claim? Orders a person would agree with, under an embedder of hashed words."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import FakeEmbedder
 
 from eval.checker import SUPPORTED, EmbedderChecker, Signs
 from index.embed import Vectors
+from rag.settings import load_settings
+from ui.app import load_embedder
 
 EVIDENCE = (
     "The lighthouse of Capo Ferro was built in 1861 by the engineer Rossi. "
@@ -76,12 +81,117 @@ def test_signs_of_a_claim_worked_out_by_hand(checker: EmbedderChecker) -> None:
     assert found.window == 1.0  # three sentences in a row
     assert found.together == pytest.approx(5 / 6)
     assert found.displaced == pytest.approx(6 / 7 - 1 / 7)
-    assert (found.names_lacking, found.numbers_lacking, found.negated) == (0.0, False, False)
+    assert (found.names_lacking, found.numbers_lacking, found.negated) == (0.0, 0.0, False)
 
 
 def test_a_negation_in_both_is_no_contradiction(checker: EmbedderChecker) -> None:
     assert not signs(checker, "The school does not take pupils from the mainland.").negated
     assert signs(checker, "The lamp did not burn olive oil until 1903.").negated
+
+
+class OfOneMind(FakeEmbedder):
+    """Finds all texts alike, as embedders find a sentence and its denial."""
+
+    def _vector(self, text: str) -> Vectors:
+        vector: Vectors = np.eye(1, self.dimension, dtype=np.float32)[0]
+        return vector
+
+
+# Evidence, what it supports, and what it does not, which differs by a negation, a sign or a decimal point.
+DENIED = [
+    ("The lamp was not repaired.", "The lamp was not repaired.", "The lamp was repaired."),
+    ("The lamp was repaired.", "The lamp was repaired.", "The lamp was not repaired."),
+    ("Nobody repaired the lamp.", "Nobody repaired the lamp.", "The keeper repaired the lamp."),
+    ("La lampada non fu riparata.", "La lampada non fu mai riparata.", "La lampada fu riparata."),
+    ("Die Lampe brannte nicht.", "Die Lampe brannte nie.", "Die Lampe brannte."),
+]
+MISQUOTED = [
+    ("The share rose to 3.5 percent.", "The share rose to 3,5 percent.", "The share rose to 35 percent."),
+    ("The water cooled to -5 degrees.", "The water cooled to minus 5 degrees.", "The water cooled to 5 degrees."),
+    ("The water cooled to 5 degrees.", "The water cooled to 5.0 degrees.", "The water cooled to −5 degrees."),
+    ("La torre costò 1.500 lire.", "La torre costò 1,500 lire.", "La torre costò 1,5 lire."),
+    ("La torre costò 1.500,50 lire.", "La torre costò 1,500.50 lire.", "La torre costò 150.050 lire."),
+]
+
+
+@pytest.mark.parametrize(("evidence", "right", "wrong"), DENIED + MISQUOTED)
+def test_a_negation_or_another_number_undoes_support_where_all_else_agrees(
+    evidence: str, right: str, wrong: str
+) -> None:
+    checker = EmbedderChecker(OfOneMind())
+    assert support(checker, wrong, evidence) < SUPPORTED < support(checker, right, evidence)
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("The lamp burned oil until 1903.", "The lamp burned oil until 1903, and was not repaired."),
+        ("The lamp burned oil until 1903.", "The lamp burned not only oil until 1903 but tallow."),
+        ("The lamp was repaired in 1910.", "In 1903 the lamp was not repaired. The lamp was repaired in 1910."),
+        ("There is a lamp.", "No, there is a lamp."),
+    ],
+)
+def test_a_negation_of_something_else_denies_nothing(checker: EmbedderChecker, claim: str, evidence: str) -> None:
+    assert not signs(checker, claim, evidence).negated
+
+
+def test_across_languages_a_short_sentence_denies_as_a_whole_and_a_long_one_does_not(checker: EmbedderChecker) -> None:
+    claim = "The engineer Rossi finished building the lighthouse in 1861."
+    long = "L'ingegnere Rossi, nato a Genova da una famiglia di pescatori, finì nel 1861 il faro, non ancora la scuola."
+    assert signs(checker, claim, "L'ingegnere Rossi non finì il faro nel 1861.").negated
+    assert not signs(checker, claim, long).negated
+
+
+@pytest.mark.parametrize(
+    ("evidence", "claim", "lacking"),
+    [
+        ("In 1939-1945 it was shut.", "It was shut from 1939 to 1945.", 0.0),  # a range, no minus
+        ("Chiuso il 12.05.1916.", "Chiuso il 12 maggio 1916.", 0.0),
+        ("Il prezzo fu di 1\u00a0500 lire.", "Il prezzo fu di 1.500 lire.", 0.0),
+        ("The share was 0.500.", "The share was 0.5.", 0.0),
+        ("The share was 0.500.", "The share was 500.", 1.0),
+        ("It cost $3.50.", "It cost -$3.50.", 1.0),
+        ("There were 1,500,000 of them.", "There were 1.500.000 of them.", 0.0),
+    ],
+)
+def test_numbers_are_compared_by_value(checker: EmbedderChecker, evidence: str, claim: str, lacking: float) -> None:
+    assert signs(checker, claim, evidence).numbers_lacking == lacking
+
+
+def test_a_number_far_from_the_words_lacks_by_half(checker: EmbedderChecker) -> None:
+    elsewhere = EVIDENCE + " Its tower is tall. Its walls are white. The ferry left the harbour in 1950."
+    assert signs(checker, TOLD.replace("1910", "1950"), elsewhere).numbers_lacking == 0.5
+
+
+@pytest.fixture(scope="module")
+def real_checker(models_folder: Path) -> EmbedderChecker:
+    return EmbedderChecker(load_embedder(load_settings(models=models_folder)))
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("evidence", "right", "wrong"),
+    [
+        *DENIED,
+        *MISQUOTED,
+        (
+            "La lampada non fu riparata nel 1903.",
+            "The lamp was not repaired in 1903.",
+            "The lamp was repaired in 1903.",
+        ),
+        ("The lamp was repaired in 1903.", "La lampada fu riparata nel 1903.", "La lampada non fu riparata nel 1903."),
+        ("La quota salì al 3,5 per cento.", "The share rose to 3.5 percent.", "The share rose to 35 percent."),
+        (
+            "La temperatura scese a -5 gradi.",
+            "The temperature fell to -5 degrees.",
+            "The temperature fell to 5 degrees.",
+        ),
+    ],
+)
+def test_the_real_embedder_and_its_weights_tell_a_denial_and_another_number(
+    real_checker: EmbedderChecker, evidence: str, right: str, wrong: str
+) -> None:
+    assert support(real_checker, wrong, evidence) < SUPPORTED < support(real_checker, right, evidence)
 
 
 def test_markers_and_list_numbers_are_no_numbers_of_the_claim(checker: EmbedderChecker) -> None:
@@ -122,7 +232,7 @@ class CountingEmbedder(FakeEmbedder):
         super().__init__(**fields)  # type: ignore[arg-type]
         self.asked: list[list[str]] = []
 
-    def embed_queries(self, texts: list[str]) -> Vectors:  # type: ignore[override]
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
         self.asked.append(list(texts))
         return super().embed_queries(texts)
 

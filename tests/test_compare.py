@@ -4,7 +4,9 @@ import io
 import json
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import NormalDist
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -14,9 +16,11 @@ from eval.compare import (
     FEWEST,
     Comparison,
     Difference,
+    Unlike,
     compare,
     paired_difference,
     settings_that_differ,
+    unlike,
 )
 from eval.data import Gold, Row
 from eval.measures.registry import MEASURES
@@ -148,7 +152,36 @@ def test_none_of_forty_differing_is_not_proof_of_no_difference() -> None:
     bound = round(1 - 0.025 ** (1 / 40), 6)
     assert (difference.low, difference.high, difference.p) == (-bound, bound, 1.0)
     every = found(run("right", [0] * 40), run("right", [1] * 40))
-    assert (every.difference, every.low, every.high) == (1.0, pytest.approx(1 - bound), 1.0)
+    assert (every.difference, every.high) == (1.0, 1.0)
+    assert every.low == pytest.approx(1 - bound)
+
+
+def test_a_single_question_has_no_interval() -> None:
+    for before, after in ((0, 1), (1, 1), (0.2, 0.7)):
+        difference = found(run("token_f1", [before]), run("token_f1", [after]), "token_f1")
+        assert (difference.low, difference.high) == (None, None)
+
+
+def test_questions_that_all_gain_the_same_have_no_interval_but_two_gains_have_one() -> None:
+    before = [0.1, 0.2, 0.3, 0.4]
+    same = found(run("token_f1", before), run("token_f1", [value + 0.1 for value in before]), "token_f1")
+    assert (same.difference, same.low, same.high) == (0.1, None, None)
+    apart = found(run("token_f1", before), run("token_f1", [0.2, 0.3, 0.4, 0.6]), "token_f1")
+    assert (apart.low, apart.high) == (0.1, 0.175)  # of 0.1 three times and 0.2: 2.5 % of resamples hold 0.2 thrice
+    comparison = compare(run("token_f1", before), run("token_f1", [value + 0.1 for value in before]))
+    assert line_of(printed(comparison), "token F1")[2:6] == ["0.250", "0.350", "+0.100", "-"]
+    measures: Any = comparison_json(comparison)["measures"]
+    assert (measures["token_f1"]["low"], measures["token_f1"]["high"]) == (None, None)
+
+
+def test_questions_that_runs_do_not_share_are_counted_by_measure_and_slice() -> None:
+    a = [asked(f"q{n}", {"right": (1, 1)}, language=("it", "en")[n % 2]) for n in range(5)]
+    b = [*a[3:], asked("new", {"right": (1, 1)}, language="en"), asked("other", {"mrr": (1, 1)}, language="en")]
+    assert unlike(a, b, "right") == Unlike(only_a=3, only_b=1, regraded=0)
+    assert unlike(a, b, "right", ("language", "it")) == Unlike(only_a=2, only_b=0, regraded=0)
+    b[0] = replace(b[0], gold=replace(b[0].gold, answers=("y",), language="it"))  # q3 was English before
+    for language in ("it", "en"):
+        assert unlike(a, b, "right", ("language", language)).regraded == 1
 
 
 def test_quotes_weigh_by_their_number_and_move_with_their_question() -> None:
@@ -160,6 +193,8 @@ def test_quotes_weigh_by_their_number_and_move_with_their_question() -> None:
     # |B - A| of the 8 swaps: none or all 4/15; q1 (A 3/3, B 1/5) 4/5; q2 (A 1/4, B 3/4) 1/2; q3 (A 2/6, B 2/2) 2/3,
     # each twice. All reach 4/15.
     assert difference.p == 1.0
+    assert difference.low is not None
+    assert difference.high is not None
     assert difference.low <= difference.difference <= difference.high
 
 
@@ -245,7 +280,7 @@ def test_a_measure_that_is_not_the_first_is_held_to_more() -> None:
     others = ("exact_match", "hit@1", "hit@3", "hit@5")
     still = dict.fromkeys(("right", *others), (0.0, 1))
     wide = [[asked(q.gold.id, still | {"hit@1": q.parts["right"]}) for q in side] for side in (a, b)]
-    difference = found(*wide, name="hit@1")
+    difference = found(wide[0], wide[1], "hit@1")
     assert difference.p < ALPHA
     assert not difference.significant
     assert difference.hint
@@ -374,6 +409,22 @@ def test_a_question_with_brackets_is_shown_as_it_is() -> None:
     a = [asked("[b]", {"right": (0, 1)}, question="What is [red]red[/red]?")]
     b = [asked("[b]", {"right": (1, 1)}, question="What is [red]red[/red]?")]
     assert line_of(printed(compare(a, b)), "[b]")[-3:] == ["What", "is", "[red]red[/red]?"]
+
+
+def test_nothing_in_a_comparison_can_drive_the_terminal() -> None:
+    bad = "\x1b[2J\x9b\u202e"
+    a = [asked(f"q{bad}", {"right": (0, 1)}, question=bad, kind=bad)]
+    b = [asked(f"q{bad}", {"right": (1, 1)}, question=bad, kind=bad), asked(f"new{bad}")]
+    file = io.StringIO()
+    Console(file=file, width=200).print(compare_table(compare(a, b), f"old{bad}", {f"k{bad}": (bad, [bad])}))
+    assert not {"\x1b", "\x9b", "\u202e"} & set(file.getvalue())
+    assert "old␛[2J" in file.getvalue()
+
+
+def test_long_hashes_are_abridged_where_settings_differ() -> None:
+    text = printed(compare(sliced(), sliced()), {"model": ("a" * 64, f"tiny {'b' * 64}"), "k": (None, 5)})
+    assert line_of(text, "model") == ["model", "a" * 10 + "…", "tiny", "b" * 10 + "…"]
+    assert line_of(text, "k") == ["k", "-", "5"]
 
 
 def test_json_is_the_same_each_time_and_holds_all() -> None:

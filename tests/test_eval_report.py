@@ -115,6 +115,12 @@ def test_slices_show_their_n() -> None:
     assert line_of(text, "en ").split() == ["en", "0", "%", "(1)", "100", "%", "(1)"]
 
 
+def test_a_cell_without_a_value_shows_its_n_too() -> None:
+    slices = {"kind": {"a": {"right": RIGHT, "hit@5": HIT}, "b": {"right": NONE}}}
+    assert line_of(printed(scores(slices=slices)), "b ").split() == ["b", "0", "%", "(1)", "-", "(0)"]
+    assert "| b | 0 % (1) | - (0) |" in markdown(scores(slices=slices), EVERY, name="run")
+
+
 def test_a_kind_of_slices_with_one_label_has_no_table() -> None:
     assert "factoid" not in printed(scores())
 
@@ -228,6 +234,15 @@ def test_markdown_compares_with_an_earlier_run() -> None:
     assert "### Compared with last week" in text
     assert "| right (holds an accepted answer) | 0.0 % | 50.0 % | +50.0 |" in text
     assert "2 questions are in both runs" in text
+
+
+def test_markdown_shows_the_settings_that_differ() -> None:
+    settings = {"model_sha256": ("a" * 64, "b" * 64), "measured|with": (None, {"judge": "*x*"})}
+    text = in_markdown(comparison=compare([WORSE], [WORSE]), settings=settings)
+    assert "Settings that differ: 2" in text
+    assert f"| model\\_sha256 | {'a' * 10}… | {'b' * 10}… |" in text
+    assert '| measured\\|with | - | {"judge": "\\*x\\*"} |' in text
+    assert "Settings that differ" not in in_markdown(comparison=compare([WORSE], [WORSE]), settings={})
 
 
 def test_hostile_words_stay_in_their_cell() -> None:

@@ -1,15 +1,19 @@
 """What a gate asks, what meets it, and gates that let worthless systems through."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from eval.data import Gold, Row, write_gold, write_run
-from eval.gate import Result, Verdict, check_gate, gate_warnings, read_gate
+from eval.gate import Result, Verdict, check_gate, read_gate
+from eval.probes import gate_warnings
 from eval.measures.cost import Cost
 from eval.measures.interval import Figure, estimate
-from eval.results import Figures, Parts, Scored, Scores, labels, write_scored
+from eval.results import OTHER_DOCUMENTS, Figures, Parts, Scored, Scores, labels, write_scored
+from eval.scores import summarise
 from index.errors import BadGate
 
 GOLDS = [
@@ -51,8 +55,9 @@ def run(right: int, refused: int = 10, needless: int = 0) -> list[Scored]:
     return [Scored(gold, Row(gold.id), parts(gold)) for gold in GOLDS]
 
 
-def store(folder: Path, scored: Sequence[Scored]) -> None:
+def store(folder: Path, scored: Sequence[Scored], settings: Mapping[str, object] | None = None) -> None:
     folder.mkdir()
+    (folder / "run.json").write_text(json.dumps(settings or {}), encoding="utf-8")
     write_gold(folder / "gold.jsonl", [question.gold for question in scored])
     write_scored(folder, scored)
     write_run(folder / "run.jsonl", [question.row for question in scored])
@@ -115,6 +120,45 @@ def test_with_bound_the_unfavourable_end_of_the_interval_must_do(tmp_path: Path)
     assert refusals.value == 0
     assert "its interval ends at 11.6 %" in refusals.reason
     assert check(tmp_path, scored, 'measure = "needless_refusals"', "at_most = 0.12", "bound = true").met
+
+
+def test_a_reason_has_as_many_decimals_as_tell_the_value_from_its_limit(tmp_path: Path) -> None:
+    many = [
+        Scored(Gold(f"q{n}", "Why?", ("x",), (), True), Row(f"q{n}"), {"right": (n < 1124, 1)}) for n in range(2500)
+    ]
+    result = check(tmp_path, many, 'measure = "right"', "at_least = 0.45")
+    assert (result.met, result.reason) == (False, "right is 44.96 % (n 2500), at least 45 % is asked for")
+    store(tmp_path / "old", [replace(q, parts={"right": (n < 1125, 1)}) for n, q in enumerate(many)])
+    lost = check(tmp_path, many, 'measure = "right"', 'not_worse_than = "old"')
+    assert lost.reason == "right is 44.96 % against 45.00 % in old (n 2500), -0.04, nothing worse is allowed"
+    means = [replace(q, parts={"token_f1": (0.8999, 1)}) for q in many[:10]]
+    assert "token_f1 is 0.8999 (n 10)" in check(tmp_path, means, 'measure = "token_f1"', "at_least = 0.9").reason
+
+
+def test_a_bound_is_told_with_as_many_decimals_as_it_takes(tmp_path: Path) -> None:
+    # Of 15 Italian questions all are right: at least 0.025^(1/15) = 78.198 % of all would be.
+    asked = ('measure = "right"', "at_least = 0.782", 'slice = {language = "it"}', "bound = true")
+    result = check(tmp_path, run(30), *asked)
+    assert not result.met
+    assert "right in language it is 100.0 % (n 15), its interval begins at 78.198 %, at least 78.2 %" in result.reason
+
+
+def test_a_bound_that_does_not_exist_is_not_met(tmp_path: Path) -> None:
+    alike = [replace(question, parts={"token_f1": (0.5, 1)}) for question in run(30)]
+    for scored in (alike, alike[:1]):
+        result = check(tmp_path, scored, 'measure = "token_f1"', "at_least = 0.1", "bound = true")
+        assert (result.met, result.value) == (False, 0.5)
+        assert "the questions are too few, or too alike, for an interval" in result.reason
+        assert check(tmp_path, scored, 'measure = "token_f1"', "at_least = 0.1").met
+
+
+def test_a_difference_without_an_interval_does_not_meet_its_bound(tmp_path: Path) -> None:
+    store(tmp_path / "old", run(15))
+    asked = ('measure = "right"', 'not_worse_than = "old"', "by = 0.5")
+    result = check(tmp_path, run(15)[:1], *asked, "bound = true")
+    assert not result.met
+    assert "too few, or too alike, for an interval" in result.reason
+    assert check(tmp_path, run(15)[:1], *asked).met
 
 
 def test_a_slice_is_judged_by_its_own_questions(tmp_path: Path) -> None:
@@ -206,6 +250,77 @@ def test_a_baseline_may_be_compared_in_a_slice(tmp_path: Path) -> None:
     english = check(tmp_path, run(1), *asked, 'slice = {language = "en"}')
     assert (english.met, english.n) == (False, 15)
     assert not check(tmp_path, run(2), *asked, "least_n = 31").met
+
+
+def test_questions_that_only_one_run_has_are_counted(tmp_path: Path) -> None:
+    store(tmp_path / "old", run(15)[2:])
+    asked = ('measure = "right"', 'not_worse_than = "old"')
+    result = check(tmp_path, run(15)[:5], *asked)
+    assert (result.met, result.n) == (True, 3)
+    assert result.reason.endswith("; 25 only in old and left out; 2 only in this run and left out")
+    italian = check(tmp_path, run(15)[:5], *asked, 'slice = {language = "it"}')
+    assert italian.reason.endswith("; 12 only in old and left out; 1 only in this run and left out")
+    # Unanswerable questions do not bear on "right", answerable ones not on refusals.
+    refused = check(tmp_path, run(15)[2:31], 'measure = "refused_unanswerable"', 'not_worse_than = "old"')
+    assert refused.reason.endswith("is allowed; 9 only in old and left out")
+    assert "left out" not in check(tmp_path, run(15)[2:], *asked).reason
+
+
+def test_pairs_corrected_since_are_counted(tmp_path: Path) -> None:
+    store(tmp_path / "old", run(15))
+    corrected = [replace(q, gold=replace(q.gold, answers=("y",))) if q.gold.id in ("a1", "a2") else q for q in run(15)]
+    result = check(tmp_path, corrected, 'measure = "right"', 'not_worse_than = "old"')
+    assert result.met
+    assert result.reason.endswith("; 2 held against another gold pair than before")
+
+
+@pytest.mark.parametrize(
+    ("measure", "model"),
+    [
+        ("similarity", "similarity"),
+        ("citation_recall", "checker"),
+        ("citation_precision", "checker"),
+        ("judge", "judge"),
+    ],
+)
+def test_a_measure_of_another_model_is_not_compared(tmp_path: Path, measure: str, model: str) -> None:
+    scored = [replace(question, parts={measure: (0.5, 1), "right": (1, 1)}) for question in run(15)]
+    store(tmp_path / "old", scored, {"measured_with": {model: "one 1a", "other": "x"}})
+
+    def result(name: str, now: object) -> Result:
+        path = write_gate(tmp_path, require(f'measure = "{name}"', 'not_worse_than = "old"'))
+        figures = replace(scores(scored), settings={"measured_with": now})
+        return check_gate(read_gate(path), figures, scored).results[0]
+
+    assert result(measure, {model: "one 1a"}).met
+    other = result(measure, {model: "two 2b"})
+    assert (other.met, other.value, other.n) == (False, 0.5, 40)
+    assert "old was measured with another" in other.reason
+    assert not result(measure, {}).met
+    assert not result(measure, "damaged").met
+    assert result("right", {model: "two 2b"}).met
+
+
+def rare_documents() -> list[Scored]:
+    """Return 122 questions on 61 documents, of which 50 have a slice: d60 is right once, the rest always."""
+    golds = [Gold(f"q{n}", "Why?", ("x",), (f"d{n // 2:02}",), True) for n in range(122)]
+    return [Scored(gold, Row(gold.id), {"right": (gold.id != "q121", 1)}) for gold in golds]
+
+
+def test_a_document_without_a_slice_in_the_scores_is_measured(tmp_path: Path) -> None:
+    scored = rare_documents()
+    assert "d60" not in summarise(scored).slices["document"]
+
+    def result(*lines: str) -> Result:
+        path = write_gate(tmp_path, require('measure = "right"', *lines))
+        return check_gate(read_gate(path), summarise(scored), scored).results[0]
+
+    rare = result("at_least = 0.6", 'slice = {document = "d60"}', "least_n = 2")
+    assert (rare.met, rare.value, rare.n) == (False, 0.5, 2)
+    assert result("at_least = 0.6", 'slice = {document = "d59"}').met
+    assert result("at_least = 0.6", f'slice = {{document = "{OTHER_DOCUMENTS}"}}', "least_n = 22").met
+    few = result("at_least = 0.6", f'slice = {{document = "{OTHER_DOCUMENTS}"}}', "least_n = 23")
+    assert few.reason.endswith("on 23 questions or more, and there are 22")
 
 
 def test_a_baseline_of_other_questions_is_not_met(tmp_path: Path) -> None:
@@ -307,31 +422,62 @@ FOUND = require('measure = "hit@5"', "at_least = 0.8", "bound = true", "least_n 
 CHEAP = require('cost = "total_s"', "at_most = 10")
 
 
+SURE = require('measure = "aurc"', "at_most = 0.3")
+CALIBRATED = require('measure = "calibration_error"', "at_most = 0.05")
+
+
 @pytest.mark.parametrize(
-    ("text", "always_answers", "always_refuses"),
+    ("text", "through"),
     [
-        (RIGHT, True, False),
-        (ANSWERED, True, False),
-        (REFUSED, False, True),
-        (FOUND + CHEAP, True, True),
-        (RIGHT + FOUND + CHEAP, True, False),
-        (REFUSED + FOUND, False, True),
-        (RIGHT + REFUSED, False, False),
-        (ANSWERED + REFUSED + FOUND + CHEAP, False, False),
-        (require('measure = "refused_unanswerable"', "at_least = 0.0"), True, True),
-        (require('measure = "right"', "at_least = 0.0") + REFUSED, False, True),
-        (require('measure = "answers_cited"', "at_least = 0.9"), True, False),
-        (require('measure = "right"', "at_least = 0.4", 'slice = {language = "it"}'), True, False),
-        (require('measure = "right"', "at_least = 0.4", 'slice = {language = "de"}'), False, False),  # nobody passes
+        (RIGHT, "answers"),
+        (ANSWERED, "answers, wrongly"),
+        (REFUSED, "refuses, wrongly"),
+        (FOUND + CHEAP, "answers, refuses, wrongly"),
+        (RIGHT + FOUND + CHEAP, "answers"),
+        (REFUSED + FOUND, "refuses, wrongly"),
+        (RIGHT + REFUSED, ""),
+        (ANSWERED + REFUSED + FOUND + CHEAP, "wrongly"),
+        (require('measure = "refused_unanswerable"', "at_least = 0.0"), "answers, refuses, wrongly"),
+        (require('measure = "right"', "at_least = 0.0") + REFUSED, "refuses, wrongly"),
+        (require('measure = "answers_cited"', "at_least = 0.9"), "answers, wrongly"),
+        (require('measure = "token_f1"', "at_least = 0.1") + REFUSED, ""),
+        (require('measure = "judge"', "at_least = 0.1") + REFUSED, ""),
+        (require('measure = "citation_recall"', "at_least = 0.9") + REFUSED, "wrongly"),
+        (require('measure = "right"', "at_least = 0.4", 'slice = {language = "it"}'), "answers"),
+        (require('measure = "right"', "at_least = 0.4", 'slice = {language = "de"}'), ""),  # nobody passes
+        # Of 40 questions 10 are unanswerable: who answers all with one confidence is wrong in a quarter.
+        (SURE, "answers"),
+        (require('measure = "aurc"', "at_most = 0.24"), ""),
+        (CALIBRATED, "answers, wrongly"),  # sure of each answer as often as it is right
+        # An answer to what is unanswerable has its citations too.
+        (require('measure = "answers_cited"', "at_least = 0.9", "least_n = 40"), "answers"),
+        (require('measure = "answers_cited"', "at_least = 0.9", "least_n = 30"), "answers, wrongly"),
+        (require('measure = "cited_relevant"', "at_least = 0.9", "least_n = 31"), ""),  # none is relevant there
     ],
 )
-def test_gates_that_let_a_worthless_system_through(
-    tmp_path: Path, text: str, always_answers: bool, always_refuses: bool
-) -> None:
+def test_gates_that_let_a_worthless_system_through(tmp_path: Path, text: str, through: str) -> None:
     warnings = gate_warnings(read_gate(write_gate(tmp_path, text)), GOLDS)
-    assert any("always answers" in one and "refused_unanswerable" in one for one in warnings) == always_answers
-    assert any("always refuses" in one and "needless_refusals" in one for one in warnings) == always_refuses
-    assert len(warnings) == always_answers + always_refuses
+    expected = {
+        "answers": "A system that always answers would pass this gate: add a requirement on refused_unanswerable.",
+        "refuses": "A system that always refuses would pass this gate: "
+        "add a requirement on right or needless_refusals.",
+        "wrongly": "A system that answers everything answerable wrongly would pass this gate: "
+        "add a requirement on right.",
+    }
+    assert warnings == [expected[one] for one in through.split(", ") if one]
+
+
+def test_a_run_of_retrieval_alone_is_not_warned_of(tmp_path: Path) -> None:
+    gate = read_gate(write_gate(tmp_path, FOUND))
+    assert gate_warnings(gate, GOLDS)
+    assert gate_warnings(gate, GOLDS, retrieval_only=True) == []
+
+
+def test_a_worthless_system_is_held_against_a_baseline_whatever_that_was_measured_with(tmp_path: Path) -> None:
+    refusals = [replace(question, parts={"citation_recall": (0.5, 1)}) for question in run(15)]
+    store(tmp_path / "old", refusals, {"measured_with": {"checker": "one"}})
+    gate = read_gate(write_gate(tmp_path, require('measure = "citation_recall"', 'not_worse_than = "old"')))
+    assert len(gate_warnings(gate, GOLDS)) == 2
 
 
 def test_a_baseline_that_itself_always_answers_keeps_no_one_out(tmp_path: Path) -> None:

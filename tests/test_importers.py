@@ -63,6 +63,29 @@ SQUAD: dict[str, Any] = {
         },
     ],
 }
+HUB_ROWS: list[dict[str, Any]] = [
+    {
+        "id": "closed",
+        "title": "Mill_of_Ronta",
+        "context": MILL,
+        "question": "Who closed the mill?",
+        "answers": {"text": ["Dino Berti", "Berti", "Dino Berti"], "answer_start": [47, 52, 47]},
+    },
+    {
+        "id": "opened",
+        "title": "Mill_of_Ronta",
+        "context": MILL,
+        "question": "Who opened the mill?",
+        "answers": {"text": [], "answer_start": []},
+    },
+    {
+        "id": "ground",
+        "title": "Rivers",
+        "context": MILL,
+        "question": "What did the mill grind?",
+        "answers": {"text": ["chestnut flour"], "answer_start": [0]},
+    },
+]
 CONTEXT = {"document_id": "p-1", "text": MILL, "title": "Mill", "url": "https://example.org/mill", "score": 9.5}
 TASK = {
     "task_id": "c1<::>2",
@@ -103,6 +126,16 @@ def write_lines(path: Path, *lines: object) -> Path:
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def write_columns(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """As `datasets.Dataset.to_dict` has it."""
+    return write_json(path, {name: [row[name] for row in rows] for name in rows[0]})
+
+
+def write_keyed(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """As `pandas.DataFrame.to_json` writes it."""
+    return write_json(path, {name: {str(n): row[name] for n, row in enumerate(rows)} for name in rows[0]})
 
 
 def write_beir(
@@ -209,6 +242,44 @@ def test_squad_question_without_answer_or_paragraph_without_text_is_skipped(tmp_
     )
 
 
+def test_squad_title_or_answers_may_be_null(tmp_path: Path) -> None:
+    impossible = {"id": "1", "question": "Who opened the mill?", "answers": None, "is_impossible": True}
+    unmarked = {"id": "2", "question": "Who built the mill?", "answers": None, "is_impossible": None}
+    closed = SQUAD["data"][0]["paragraphs"][0]["qas"][0]
+    paragraph = {"context": MILL, "qas": [impossible, unmarked, closed]}
+    imported = import_gold(write_json(tmp_path / "a.json", {"data": [{"title": None, "paragraphs": [paragraph]}]}))
+    assert [(gold.id, gold.answerable) for gold in imported.golds] == [("1", False), ("closed", True)]
+    assert [(document.id, document.title) for document in imported.documents] == [("article-001", "")]
+    assert imported.skipped == ("data.0.paragraphs.0.qas.1: the question has no answer and is not marked impossible.",)
+
+
+def test_squad_rows_of_the_hub_are_the_same_as_its_file(tmp_path: Path) -> None:
+    nested = import_gold(write_json(tmp_path / "a.json", SQUAD))
+    rows = import_gold(write_json(tmp_path / "a.json", HUB_ROWS))
+    assert rows.golds == nested.golds
+    assert rows.documents == nested.documents[:1]  # a paragraph that nothing is asked of has no row
+
+
+@pytest.mark.parametrize("write", [write_json, lambda path, rows: write_lines(path, *rows), write_columns, write_keyed])
+def test_squad_rows_are_read_from_lists_lines_and_columns(
+    tmp_path: Path, write: Callable[[Path, list[dict[str, Any]]], Path]
+) -> None:
+    path = write(tmp_path / "a.json", HUB_ROWS)
+    assert recognise(path) == "squad"
+    golds = import_gold(path).golds
+    assert [(gold.id, gold.answers, gold.answerable) for gold in golds] == [
+        ("closed", ("Dino Berti", "Berti"), True),
+        ("opened", (), False),
+        ("ground", ("chestnut flour",), True),
+    ]
+    assert {gold.relevant for gold in golds if gold.answerable} == {("Mill-of-Ronta-001",)}
+
+
+def test_squad_rows_that_do_not_fit_are_told_with_their_lines(tmp_path: Path) -> None:
+    with pytest.raises(BadGold, match=r"line 2: answers\.text: "):
+        import_gold(write_lines(tmp_path / "a.jsonl", HUB_ROWS[0], HUB_ROWS[1] | {"answers": {"text": "Berti"}}))
+
+
 def test_squad_faults_are_told_together_with_their_places(tmp_path: Path) -> None:
     qas = [{"id": "1", "answers": []}, {"id": "2", "question": 5}]
     value = {"data": [{"paragraphs": [{"context": MILL, "qas": qas}]}, {"title": "no paragraphs"}]}
@@ -227,7 +298,7 @@ def test_a_repeated_question_id_is_a_fault(tmp_path: Path) -> None:
 def test_beir_grades_above_zero_are_relevant(tmp_path: Path) -> None:
     imported = import_gold(write_beir(tmp_path / "mills"))
     assert imported.golds == (
-        Gold("q1", "who closed the mill at Ronta", (), ("d1",), True, "en", "", {"grades": {"d1": 2, "d2": 0}}),  # type: ignore[typeddict-unknown-key]
+        Gold("q1", "who closed the mill at Ronta", (), ("d1",), True, "en", "", {"grades": {"d1": 2, "d2": 0}}),
     )
     assert imported.documents[0] == CorpusDocument("d1", "Mill", MILL, "", "mills")
     assert imported.skipped == ("queries.jsonl: 1 query has no relevant document in test.tsv: q2.",)
@@ -268,10 +339,22 @@ def test_beir_faults_of_all_its_files_are_told_together(tmp_path: Path) -> None:
         "corpus.jsonl line 3: the _id 'd1' occurs twice",
         "corpus.jsonl line 4: is not JSON (key must be a string at column 2)",
         "corpus.jsonl line 5: text: Field required",
-        "test.tsv line 2: the score 'much' is not a number",
+        "test.tsv line 2: the score 'much' is not a whole number",
         "test.tsv line 3: needs query, document and score",
     ):
         assert fault in str(caught.value)
+
+
+def test_beir_grade_written_as_a_float_is_the_whole_number(tmp_path: Path) -> None:
+    imported = import_gold(write_beir(tmp_path / "mills", "q1\td1\t2.0\nq1\td2\t-1\n"))
+    assert imported.golds[0].meta["grades"] == {"d1": 2, "d2": -1}
+    assert type(imported.golds[0].meta["grades"]["d1"]) is int
+
+
+@pytest.mark.parametrize("grade", ["0.5", "inf", "nan", "1e300"])
+def test_beir_grade_that_is_no_whole_number_is_a_fault_also_on_the_first_line(tmp_path: Path, grade: str) -> None:
+    with pytest.raises(BadGold, match=rf"test\.tsv line 1: the score '{grade}' is not a whole number"):
+        import_gold(write_beir(tmp_path / "mills", f"q1\td1\t{grade}\nq1\td2\t1\n"))
 
 
 def test_beir_folder_without_judgments_or_with_unclear_splits_is_refused(tmp_path: Path) -> None:
@@ -354,6 +437,45 @@ def test_ragas_row_with_nothing_to_hold_an_answer_against_is_skipped(tmp_path: P
     imported = import_gold(write_lines(tmp_path / "r.jsonl", bare, NEW_ROW))
     assert [gold.id for gold in imported.golds] == ["row-2"]
     assert imported.skipped[0].startswith("line 1: there is neither a reference nor")
+
+
+def test_ragas_nulls_among_the_contexts_are_left_out(tmp_path: Path) -> None:
+    row = NEW_ROW | {"reference_contexts": [None, MILL], "retrieved_contexts": [None]}
+    imported = import_gold(write_lines(tmp_path / "r.jsonl", row, OLD_ROW | {"contexts": [BRIDGE, None]}))
+    assert [document.text for document in imported.documents] == [MILL, BRIDGE]
+    assert [len(gold.relevant) for gold in imported.golds] == [1, 0]
+
+
+@pytest.mark.parametrize("write", [write_columns, write_keyed])
+@pytest.mark.parametrize("row", [NEW_ROW, OLD_ROW])
+def test_ragas_columns_are_read_like_rows(
+    tmp_path: Path, write: Callable[[Path, list[dict[str, Any]]], Path], row: dict[str, Any]
+) -> None:
+    rows = [row, row | {next(iter(row)): "Who owned it?"}]
+    path = write(tmp_path / "a.json", rows)
+    assert recognise(path) == "ragas"
+    assert import_gold(path) == import_gold(write_json(path, rows))
+
+
+def test_ragas_single_conversation_is_a_row_and_not_a_column(tmp_path: Path) -> None:
+    row = {"user_input": [{"type": "human", "content": "Who closed it?"}], "reference_contexts": [MILL]}
+    (gold,) = import_gold(write_json(tmp_path / "a.json", row)).golds
+    assert gold.question == "Who closed it?"
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"question": ["Who?", "When?"], "ground_truth": ["Berti"]},
+            "differ in length: 'question' 2, 'ground_truth' 1",
+        ),
+        ({"question": {"0": "Who?"}, "ground_truth": "Berti"}, "'ground_truth' must be columns"),
+    ],
+)
+def test_columns_that_make_no_table_are_a_fault(tmp_path: Path, columns: dict[str, object], message: str) -> None:
+    with pytest.raises(BadGold, match=message):
+        import_gold(write_json(tmp_path / "a.json", columns))
 
 
 def test_ragas_faults_name_their_lines(tmp_path: Path) -> None:
@@ -458,6 +580,20 @@ def test_table_question_without_answer_or_so_marked_is_unanswerable(tmp_path: Pa
         (True, ("Ronta",), ("m.txt",)),
     ]
     assert [gold.kind for gold in golds] == ["unanswerable", "unanswerable", ""]
+
+
+@pytest.mark.parametrize("answer", ["n/a", "N/A", "None", "-", "unanswerable", "Nessuna", "nessuna risposta."])
+def test_table_answer_that_says_there_is_none_makes_the_question_unanswerable(tmp_path: Path, answer: str) -> None:
+    text = f"q,a,document\nWho?,{answer},m.txt\nWhich?,none|Berti,m.txt\nWhere?,None of these,m.txt\n"
+    none, which, where = import_gold(write_table(tmp_path, text)).golds
+    assert (none.answerable, none.answers, none.relevant, none.kind) == (False, (), (), "unanswerable")
+    assert which.answers == ("none", "Berti")
+    assert where.answers == ("None of these",)
+
+
+def test_table_none_is_an_answer_where_the_question_is_said_to_have_one(tmp_path: Path) -> None:
+    (gold,) = import_gold(write_table(tmp_path, "q,a,unanswerable\nHow many?,none,no\n")).golds
+    assert (gold.answerable, gold.answers) == (True, ("none",))
 
 
 def test_table_faults_are_told_with_the_line_where_their_row_begins(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from eval.gate import Result, Verdict
 from eval.measures.cost import Cost
 from eval.measures.interval import Figure
 from eval.report import html
-from eval.report.plots import plots
+from eval.report.plots import difference_plot, plots
 from eval.report.questions import passages_json
 from eval.results import Scored, Scores
 
@@ -97,7 +97,7 @@ def row(tree: Any, label: str) -> str:
 
 def hostile() -> str:
     gold = replace(RIGHT.gold, id=HOSTILE, question=HOSTILE, answers=(HOSTILE,), relevant=(HOSTILE,), kind=HOSTILE)
-    gold = replace(gold, language=HOSTILE, meta={"history": [{"speaker": HOSTILE, "text": HOSTILE}]})  # type: ignore[arg-type, list-item]
+    gold = replace(gold, language=HOSTILE, meta={"history": [{"speaker": HOSTILE, "text": HOSTILE}]})  # type: ignore[list-item]
     answered = replace(RIGHT.row, answer=HOSTILE, retrieved=(HOSTILE,), quotes=(Quote(HOSTILE, 0, 5, HOSTILE),))
     answered = replace(answered, passages=(Found(HOSTILE, text=HOSTILE), Found("a.md", 0, 27)))
     slices = {"kind": {HOSTILE: SCORES.slices["language"]["en"], "x": SCORES.slices["language"]["it"]}}
@@ -110,6 +110,7 @@ def hostile() -> str:
         name=HOSTILE,
         comparison=compare(before, scored),
         against=HOSTILE,
+        settings={HOSTILE: (HOSTILE, [HOSTILE + MODEL])},
         verdict=Verdict((Result(HOSTILE, False, HOSTILE, None, 0),)),
     )
 
@@ -158,6 +159,24 @@ def test_comparison_shows_differences_and_both_answers() -> None:
     assert row(table, "right").startswith("right (holds an accepted answer) 0.0 % 100.0 % +100.0")
     (pair,) = tree.find_class("pair")
     assert words(pair) == "Who is right? last week: 0 % No idea. nightly: 100 % Ada Conti runs the museum [1]."
+
+
+def test_comparison_shows_the_settings_that_differ() -> None:
+    settings = {"model_sha256": (MODEL, "f" * 64), "measured_with": (None, {"judge": "tiny"})}
+    tree = parsed(page(comparison=compare([RIGHT], [RIGHT]), settings=settings))
+    assert row(tree, "model_sha256") == f"model_sha256 {MODEL[:10]}… ffffffffff…"
+    assert tree.xpath(f"//table[@class='changed']//span[@title='{MODEL}']")
+    assert row(tree, "measured_with") == 'measured_with - {"judge": "tiny"}'
+    assert not parsed(page(comparison=compare([RIGHT], [RIGHT]))).find_class("changed")
+
+
+def test_what_has_no_value_shows_its_n_and_no_bar() -> None:
+    figures = {**SCORES.figures, "aurc": Figure(None, 4, None, None)}
+    slices = {"kind": {"a": {"right": Figure(0.5, 2, None, None)}, "b": {"hit@5": Figure(1.0, 1, 0.025, 1.0)}}}
+    tree = parsed(page(scores=replace(SCORES, figures=figures, slices=slices)))
+    assert row(tree, "area under") == "area under risk-coverage ↓ - 4 -"
+    assert row(tree, "a ") == "a 50 % (2) - (0)"
+    assert row(tree, "b ") == "b - (0) 100 % (1)"
 
 
 def test_questions_come_worst_first() -> None:
@@ -219,15 +238,56 @@ def test_curves_are_described_and_keep_their_text() -> None:
 
 
 def test_curves_take_their_colours_from_the_page_and_leave_it_alone() -> None:
-    for plot in plots(SCORES, EVERY):
+    for plot in [*plots(SCORES, EVERY), difference_plot(changed(40, right=(0, 1)))]:
+        assert plot is not None
         assert "var(--accent)" in plot.svg
-        assert not re.search(r"<style|style=|#0[1-5]0[2-6]|<script", plot.svg)
-    tree = parsed(page())
+        assert not re.search(r"<style|style=|#0[1-6]0[2-7]|<script", plot.svg)
+    tree = parsed(page(comparison=compare([RIGHT], [RIGHT])))
     ids = tree.xpath("//@id")
     assert len(ids) == len(set(ids))
     used = [found.get("href").removeprefix("#") for found in tree.iter("use")]
     assert used
     assert set(used) <= set(ids)
+
+
+def changed(count: int, **parts: tuple[float, float]) -> Any:
+    runs = [
+        [question(f"q{n}", {name: (both[side] if n % 2 else 0) for name, both in parts.items()}) for n in range(count)]
+        for side in (0, 1)
+    ]
+    return compare(*runs)
+
+
+def test_a_plot_shows_the_change_in_each_main_measure() -> None:
+    plot = difference_plot(changed(40, right=(0, 1), needless_refusals=(1, 0), token_f1=(0.2, 0.1), mrr=(0, 1)))
+    assert plot is not None
+    svg = parsed(plot.svg).find(".//svg")
+    for told in ("right (n 40)", "F1 (n 40)", "needless ↓ (n 40)"):
+        assert told in words(svg)
+    assert "MRR" not in words(svg)  # not a main measure
+    assert re.search(r"right \(n 40\) \+0\.500 \(\+0\.3\d\d to \+0\.6\d\d\); F1 \(n 40\) -0\.050 \(-", plot.caption)
+    # Less right is bad, fewer refusals are good, and either may be chance.
+    assert [colour in plot.svg for colour in ("var(--accent)", "var(--bad)")] == [True, True]
+    chance = difference_plot(changed(3, right=(0, 1)))
+    assert chance is not None
+    assert "var(--accent)" not in chance.svg
+
+
+def test_a_plot_of_differences_without_interval_or_of_another_measure_alone() -> None:
+    one = difference_plot(changed(1, right=(0, 1)))
+    assert one is not None
+    assert "right (n 1) +0.000 (no interval)" in one.caption
+    searched = difference_plot(changed(9, mrr=(0, 1)))
+    assert searched is not None
+    assert "MRR (n 9)" in searched.caption
+    assert difference_plot(compare([question("a", {"mrr": 1})], [question("a", {"right": 1})])) is None
+
+
+def test_the_plot_of_a_comparison_stands_in_the_page() -> None:
+    comparison = changed(40, right=(0, 1))
+    (figure,) = parsed(page(comparison=comparison)).xpath("//section[@aria-labelledby='comparison']//figure")
+    assert words(figure.find("h3")) == "What changed"
+    assert page(comparison=comparison) == page(comparison=comparison)
 
 
 # Passages

@@ -24,6 +24,7 @@ from eval.results import (
     SETTINGS,
     Scored,
     Scores,
+    Stored,
     read_scored,
     read_settings,
     write_scored,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from eval.compare import Comparison
     from eval.gate import Gate
     from eval.judged import Models
-    from eval.results import Stored
     from eval.systems import System
     from rag.generate import Generator
 
@@ -316,34 +316,44 @@ def _report(
     notes: list[str],
 ) -> Report:
     """Write the reports beside the run and return what the terminal shows."""
-    from eval.compare import compare
-    from eval.gate import check_gate, gate_warnings
+    from eval.compare import compare, settings_that_differ
+    from eval.gate import check_gate
     from eval.report import compare_table, html, junit, markdown, table
 
+    name, before = out.resolve().name, against.baseline
     verdict = check_gate(against.gate, scores, scored) if against.gate else None
-    warnings = gate_warnings(against.gate, [question.gold for question in scored]) if against.gate else []
-    comparison = compare(against.baseline.scored, scored) if against.baseline else None
+    comparison = compare(before.scored, scored) if before else None
+    differ = settings_that_differ(before, Stored(name, scores.settings, scored)) if before else {}
     told: dict[str, Any] = {
-        "name": out.resolve().name,
+        "name": name,
         "comparison": comparison,
         "against": str(judging.baseline),
+        "settings": differ,
         "verdict": verdict,
     }
     write_text(out / HTML, html(scores, scored, text_of or (lambda id: None), **told, date=date.today()))
     write_text(out / MARKDOWN, markdown(scores, scored, **told))
-    write_text(out / JUNIT, junit(scored, verdict, name=out.resolve().name))
+    write_text(out / JUNIT, junit(scored, verdict, name=name))
     tables = [table(scores)]
     if comparison:
-        tables.append(compare_table(comparison, str(judging.baseline)))
+        tables.append(compare_table(comparison, str(judging.baseline), differ))
     if against.ratings is not None:
         tables.append(_agreement(against.ratings, scored))
     elif judging.judge:
         notes.append("Whether the judge agrees with people was not measured: give their ratings with --ratings.")
+    warnings = _warnings(against.gate, scores, scored) if against.gate else []
     reasons = [result.reason for result in verdict.results if not result.met] if verdict else []
     return Report(tables, [*notes, *warnings, f"Report: {out / HTML}"], reasons)
 
 
 _HELD_AGAINST_PEOPLE = ("right", "token_f1", "rouge_l", "similarity", "support", "citation_recall", "judge")
+
+
+def _warnings(gate: "Gate", scores: Scores, scored: Sequence[Scored]) -> list[str]:
+    from eval.probes import gate_warnings
+
+    golds = [question.gold for question in scored]
+    return gate_warnings(gate, golds, retrieval_only=bool(scores.settings.get("retrieval_only")))
 
 
 def _agreement(ratings: Mapping[str, Sequence[float]], scored: Sequence[Scored]) -> "RenderableType":

@@ -6,12 +6,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic_core import from_json
-
 from eval.data import Gold, write_text
 from eval.importers import beir, mtrag, ragas, squad, table
 from eval.importers.gather import CorpusDocument, Gathering, Imported, is_language
-from eval.importers.read import columns, is_json, read_text
+from eval.importers.read import columns, first_keys, is_json, read_text
 from index.errors import BadGold
 
 __all__ = ["FORMATS", "CorpusDocument", "Imported", "import_gold", "recognise", "write_imported"]
@@ -42,7 +40,7 @@ def recognise(path: Path) -> str:
             return "beir"
         raise BadGold(f"{path} is a folder, and not one of BEIR's with corpus.jsonl, queries.jsonl and qrels/.")
     text = read_text(path)
-    names = _first_keys(path, text) if is_json(text) else columns(path, text)
+    names = first_keys(path, text) if is_json(text) else columns(path, text)
     kinds = ("squad", "mtrag", "ragas") if is_json(text) else ("ragas", "csv")
     for kind in kinds:
         if _MODULES[kind].recognises(names):
@@ -75,19 +73,6 @@ def write_imported(imported: Imported, out: Path) -> None:
 
 def _lines(values: Sequence[Gold] | Sequence[CorpusDocument]) -> str:
     return "".join(json.dumps(asdict(value), ensure_ascii=False) + "\n" for value in values)
-
-
-def _first_keys(path: Path, text: str) -> Collection[str]:
-    """Return the keys of a JSON file's first object: of the file, of its list's first item or of its first line."""
-    text = text.strip()
-    try:
-        value, _ = json.JSONDecoder().raw_decode(text[1:].lstrip() if text.startswith("[") else text)
-    except (ValueError, RecursionError):
-        try:
-            value = from_json(text)
-        except ValueError as error:
-            raise BadGold(f"{path} is not JSON: {error}.") from None
-    return list(value) if isinstance(value, dict) else []
 
 
 def _shown(names: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 Thakur et al. 2021, https://arxiv.org/abs/2104.08663.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from index.errors import BadGold
 
 _SPLITS = ("test", "dev", "train")
 _MOST_NAMED = 5
+_GRADES_END = 2**31
 
 _Id = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
 
@@ -94,9 +96,9 @@ def _queries(folder: Path, into: Gathering) -> dict[str, str]:
     return queries
 
 
-def _grades(path: Path, queries: dict[str, str], into: Gathering) -> defaultdict[str, dict[str, float]]:
+def _grades(path: Path, queries: dict[str, str], into: Gathering) -> defaultdict[str, dict[str, int]]:
     """Return the grades of the documents by query. Of a repeated judgment the last counts, as in BEIR's own loader."""
-    grades: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    grades: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for line, query, document, grade in _judgments(path, into):
         place, id = f"{path.name} line {line}", library_id(document)
         if query not in queries:
@@ -108,26 +110,32 @@ def _grades(path: Path, queries: dict[str, str], into: Gathering) -> defaultdict
     return grades
 
 
-def _judgments(path: Path, into: Gathering) -> Iterator[tuple[int, str, str, float]]:
+def _judgments(path: Path, into: Gathering) -> Iterator[tuple[int, str, str, int]]:
     """Yield line, query, document and grade: of three columns under a header, or of TREC's four without one."""
     header_may_come = True
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         cells = line.rstrip("\r").split("\t") if "\t" in line else line.split()
         if not line.strip():
             continue
-        grade = _grade(cells[-1])
+        grade, is_header = _grade(cells[-1]), header_may_come and not _is_number(cells[-1])
         if len(cells) not in (3, 4):
             into.fault(f"{path.name} line {number}", f"needs query, document and score, and has {len(cells)} of them")
         elif grade is not None:
             yield number, cells[0], cells[-2], grade
-        elif not header_may_come:
-            into.fault(f"{path.name} line {number}", f"the score {cells[-1]!r} is not a number")
+        elif not is_header:
+            into.fault(f"{path.name} line {number}", f"the score {cells[-1]!r} is not a whole number")
         header_may_come = False
 
 
-def _grade(cell: str) -> float | None:
+def _grade(cell: str) -> int | None:
+    """Return a whole number, also one written 1.0; None for what trec_eval's measures cannot take."""
+    grade = float(cell) if _is_number(cell) else math.nan
+    return int(grade) if grade.is_integer() and abs(grade) < _GRADES_END else None
+
+
+def _is_number(cell: str) -> bool:
     try:
-        grade = float(cell)
+        float(cell)
     except ValueError:
-        return None
-    return None if grade != grade else int(grade) if grade.is_integer() else grade
+        return False
+    return True

@@ -1,21 +1,20 @@
 """What the importers gather from a file: pairs, documents, records left out and faults."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from eval.data import Gold, Meta
+from eval.data import Gold, Meta, cannot_be_used
 from index.decode import clean
 from index.errors import BadGold
 from index.language import detect_language
 from index.load import printable
 
 _T = TypeVar("_T")
-_MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ class Gathering:
     def finish(self) -> Imported:
         """Return what was gathered. Raises BadGold with all faults, or where no question is left."""
         if self._faults:
-            raise BadGold(f"{self._path} cannot be imported. {_listed(self._faults)}.")
+            raise BadGold(cannot_be_used(self._path, self._faults))
         if not self._golds:
             why = f" {' '.join(self._skipped[:3])}" if self._skipped else ""
             raise BadGold(f"{self._path} holds no question that can be used.{why}")
@@ -134,8 +133,3 @@ def is_language(code: str) -> bool:
 def _has_text(text: str) -> bool:
     """Whether `fonte add` would take the text."""
     return any(map(str.isalnum, text))
-
-
-def _listed(faults: Sequence[str]) -> str:
-    more = f"; and {len(faults) - _MOST_SHOWN:,} more" if len(faults) > _MOST_SHOWN else ""
-    return "; ".join(faults[:_MOST_SHOWN]) + more

@@ -58,9 +58,9 @@ def recognises(names: Collection[str]) -> bool:
 
 
 def gather(path: Path, into: Gathering) -> None:
-    """Gather ragas rows from a JSON list, JSON lines or a CSV table. Their contexts become documents."""
+    """Gather ragas rows from a JSON list, JSON lines, JSON columns or a CSV table. Their contexts become documents."""
     text = read_text(path)
-    records = json_records(path, text, into) if is_json(text) else _table(text, into)
+    records = json_records(path, text, into, one_a_row=_COLUMNS["question"]) if is_json(text) else _table(text, into)
     for number, (place, value) in enumerate(records, start=1):
         fields = into.check(_FIELDS, value, place)
         row = fields and into.check(_ROW, _named(fields), place)
@@ -69,13 +69,18 @@ def gather(path: Path, into: Gathering) -> None:
 
 
 def _named(fields: dict[str, object]) -> dict[str, object]:
-    """Return a row under one generation of names, without what is empty (None, pandas' NaN, "", [])."""
-    filled = {name: value for name, value in fields.items() if value == value and value not in (None, "", [])}
+    """Return a row under one generation of names, without what is empty (None, pandas' NaN, "", []), in lists too."""
+    known = {name: list(filter(_is_there, v)) if isinstance(v, list) else v for name, v in fields.items()}
+    filled = {name: value for name, value in known.items() if _is_there(value)}
     return {
         ours: next(filled[name] for name in theirs if name in filled)
         for ours, theirs in _COLUMNS.items()
         if any(name in filled for name in theirs)
     }
+
+
+def _is_there(value: object) -> bool:
+    return value == value and value not in (None, "", [])
 
 
 def _gather_row(place: str, number: int, row: _Row, source: str, into: Gathering) -> None:

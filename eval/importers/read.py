@@ -1,10 +1,11 @@
 """Files in UTF-8 to records, each with the place that a message can name it by."""
 
 import csv
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pydantic_core import from_json
 
@@ -45,11 +46,30 @@ def parse_json(path: Path, text: str) -> object:
         raise BadGold(f"{path} is not JSON: {error}.") from None
 
 
-def json_records(path: Path, text: str, into: "Gathering", *, name: str = "") -> Iterator[Record]:
+def first_keys(path: Path, text: str) -> Collection[str]:
+    """Return the keys of a JSON file's first object: of the file, of its list's first item or of its first line.
+
+    Raises BadGold where the file does not begin with JSON.
+    """
+    text = text.strip()
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text[1:].lstrip() if text.startswith("[") else text)
+    except (ValueError, RecursionError):
+        value = parse_json(path, text)
+    return list(value) if isinstance(value, dict) else []
+
+
+def json_records(
+    path: Path, text: str, into: "Gathering", *, name: str = "", one_a_row: Collection[str] = ()
+) -> Iterator[Record]:
     """Yield the items of a JSON list, or the values of JSON lines; lines that are not JSON become faults.
 
-    `name` stands before every place, where there are several files.
+    An object of columns gives its rows: where it has several values under one of `one_a_row`, as pandas and datasets
+    write tables. `name` stands before every place, where there are several files.
     """
+    if (table := _table_of_columns(text, one_a_row)) is not None:
+        yield from _rows_of(table, into)
+        return
     if text.lstrip().startswith("["):
         items = parse_json(path, text)
         assert isinstance(items, list)
@@ -63,6 +83,34 @@ def json_records(path: Path, text: str, into: "Gathering", *, name: str = "") ->
                 yield place, from_json(line)
             except ValueError as error:
                 into.fault(place, f"is not JSON ({str(error).replace(' at line 1 column', ' at column')})")
+
+
+def _table_of_columns(text: str, one_a_row: Collection[str]) -> dict[str, object] | None:
+    """Return the JSON object that a text is, where it holds a table by its columns."""
+    try:
+        value = from_json(text) if one_a_row and text.lstrip().startswith("{") else None
+    except ValueError:  # JSON lines
+        return None
+    told = [value[name] for name in one_a_row if name in value] if isinstance(value, dict) else []
+    # A list of objects is not a column of questions: it is one conversation, in one row.
+    by_columns = any(
+        isinstance(c, dict) or (isinstance(c, list) and not any(isinstance(i, dict) for i in c)) for c in told
+    )
+    return value if by_columns else None
+
+
+def _rows_of(table: Mapping[str, object], into: "Gathering") -> Iterator[Record]:
+    cells = {name: list(c.values()) if isinstance(c, dict) else c for name, c in table.items()}
+    if wrong := [name for name, column in cells.items() if not isinstance(column, list)]:
+        into.fault("", f"{' and '.join(map(repr, wrong))} must be columns like the others: lists, or objects by row")
+        return
+    columns = cast(dict[str, list[object]], cells)
+    if len(set(map(len, columns.values()))) > 1:
+        sizes = ", ".join(f"{name!r} {len(column):,}" for name, column in columns.items())
+        into.fault("", f"its columns differ in length: {sizes}")
+        return
+    for number, row in enumerate(zip(*columns.values(), strict=True), start=1):
+        yield f"record {number}", dict(zip(columns, row, strict=True))
 
 
 def columns(path: Path, text: str) -> list[str]:

@@ -20,6 +20,7 @@ _NAMES = {  # letters and digits alone are compared
     "kind": ("kind", "type", "category", "tipo", "categoria"),
     "unanswerable": ("unanswerable", "isimpossible", "senzarisposta"),
 }
+_NO_ANSWER = ("n/a", "n.a", "none", "-", "–", "—", "unanswerable", "no answer", "nessuna", "nessuna risposta")
 _YES, _NO = ("true", "yes", "y", "1", "x", "vero", "sì", "si"), ("false", "no", "n", "0", "", "falso")
 
 
@@ -31,7 +32,8 @@ def recognises(names: Collection[str]) -> bool:
 def gather(path: Path, into: Gathering) -> None:
     """Gather a table with the columns question and answer, or their synonyms in English and Italian.
 
-    Several answers, or several documents, are parted by "|". Without an answer the question is unanswerable.
+    Several answers, or several documents, are parted by "|". Without an answer, or with one such as "n/a" that only
+    says so, the question is unanswerable; a no in the column unanswerable makes "none" an answer like any other.
     """
     text = read_text(path)
     header = columns(path, text)
@@ -63,7 +65,7 @@ def _gather_row(place: str, number: int, row: Mapping[str, str], into: Gathering
     language = row.get("language", "").casefold()
     if language and not is_language(language):
         into.fault(place, f"language: {language!r} is no code of two letters such as it or en (ISO 639-1)")
-    unanswerable = said in _YES or not answers
+    unanswerable = said in _YES or not answers or (not said and row["answer"].casefold().rstrip(".") in _NO_ANSWER)
     into.pair(
         place,
         row.get("id") or f"row-{number}",

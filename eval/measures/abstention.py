@@ -14,6 +14,7 @@ from eval.measures.normalise import without_markers
 from eval.measures.refusals import TONGUES, Tongue
 from index.terms import terms
 
+_MOST_CLAUSES = 20  # looked at in one sentence: a reply may be a long list
 _SENTENCE_END = re.compile(r"[.!?;:]+(?=\s|$)|\s[–—-]\s|\n")
 
 
@@ -74,9 +75,10 @@ def refuses(text: str) -> bool:
     """Tell whether the reply of another system says that it does not know, and nothing else.
 
     Every part of the reply must be a refusal, an apology or an offer of help, at least one a refusal: "I don't know,
-    but it was after 1990" answers. Knows usual phrases in English, Italian, German, French, Spanish and Portuguese; a
-    reply without a word refuses too. A sentence such as "The text does not mention a cause" counts as a refusal also
-    where just that was asked: a system that says so itself (`abstained` in its run) needs no guess.
+    but it was after 1990" answers, and so does "I don't know who paid for the roof, which was of lead". Knows usual
+    phrases in English, Italian, German, French, Spanish and Portuguese; a reply without a word refuses too. A sentence
+    such as "The text does not mention a cause" counts as a refusal also where just that was asked: a system that says
+    so itself (`abstained` in its run) needs no guess.
     """
     reply = without_markers(text).strip().strip("*_ \n")
     if not re.search(r"\w", reply):
@@ -89,13 +91,24 @@ def refuses(text: str) -> bool:
 
 
 def _all_refuse(reply: str, tongue: Tongue) -> bool:
-    parts = [tongue.before.sub("", words.strip()) for words in _parts(reply, tongue)]
+    parts = list(_parts(reply, tongue))
     refusing = [tongue.refusal.search(words) is not None for words in parts]
     idle = (tongue.nothing.search(words) is not None for words in parts)
     return any(refusing) and all(refused or empty for refused, empty in zip(refusing, idle, strict=True))
 
 
 def _parts(reply: str, tongue: Tongue) -> Iterator[str]:
-    """Yield the folded words of each sentence, and of each clause after a "but"."""
+    """Yield the folded words of each sentence, of each clause after a "but", and of those that follow a refusal."""
     for sentence in _SENTENCE_END.split(reply):
-        yield from tongue.part_end.split(" ".join(terms(sentence)))
+        first, *rest = tongue.clause_end.split(sentence.casefold(), maxsplit=_MOST_CLAUSES)
+        while rest and not any(map(tongue.refusal.search, _folded(first, tongue))):
+            first = (
+                f"{first} {rest.pop(0)}"  # before a refusal a comma ends nothing: "Sorry, it is not in the documents"
+            )
+        for clause in (first, *rest):
+            yield from _folded(clause, tongue)
+
+
+def _folded(clause: str, tongue: Tongue) -> Iterator[str]:
+    """Yield the folded words between one "but" and the next."""
+    yield from map(str.strip, tongue.part_end.split(" ".join(terms(clause))))

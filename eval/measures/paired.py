@@ -15,7 +15,10 @@ PERMUTATIONS = 9999
 _ENUMERATED = 16  # differing questions whose 65,536 swaps are all tried
 _CELLS = 4_000_000  # of a matrix of draws held in memory at once
 
+_NO_SPREAD = 1e-9  # of resamples that differ by rounding alone
+
 Floats: TypeAlias = NDArray[np.float64]
+Bounds: TypeAlias = tuple[float, float] | None  # of a 95 % interval; None where resampling says nothing of them
 
 
 def taking_part(sides: Floats) -> Floats:
@@ -23,22 +26,28 @@ def taking_part(sides: Floats) -> Floats:
     return sides[:, (sides[1] > 0) | (sides[3] > 0)]
 
 
-def intervals(sides: Sequence[Floats], seed: int) -> list[tuple[float, float]]:
-    """Return the bounds of each measure's 95 % interval; measures of equally many questions share their resamples."""
+def intervals(sides: Sequence[Floats], seed: int) -> list[Bounds]:
+    """Return the bounds of each measure's 95 % interval; measures of equally many questions share their resamples.
+
+    None for a single question, and where all gain or lose equally much: a resample can only repeat that. Where none
+    differs, or all change from 0 to 1 (or back), it is known how many others could still say otherwise.
+    """
     own = list(map(taking_part, sides))
-    bounds: dict[int, tuple[float, float]] = {}
+    bounds: dict[int, Bounds] = {}
     for n in {one.shape[1] for one in own}:
         places = [place for place, one in enumerate(own) if one.shape[1] == n]
         bounds |= zip(places, _bootstrap(np.stack([own[place] for place in places]), seed), strict=True)
     return [bounds[place] for place in range(len(own))]
 
 
-def _bootstrap(sides: Floats, seed: int) -> list[tuple[float, float]]:
+def _bootstrap(sides: Floats, seed: int) -> list[Bounds]:
     """Return 2.5th and 97.5th percentile of the difference over resampled questions, for (measures, 4, questions).
 
     Resamples in which one run measured nothing say nothing, and are left out.
     """
     measures, _, n = sides.shape
+    if n == 1:
+        return [None] * measures
     draw = np.random.default_rng(seed)
     totals = []
     for rows in _blocks(RESAMPLES, n):
@@ -49,9 +58,13 @@ def _bootstrap(sides: Floats, seed: int) -> list[tuple[float, float]]:
     seen = _apart(sides.sum(axis=2))
     settled = (sides[:, :2] == sides[:, 2:]).all(axis=(1, 2)) | (np.abs(seen) == 1)
     return [
-        _exact(float(d), n) if one_way else (float(low), float(high))
+        _exact(float(d), n) if one_way else _with_spread(float(low), float(high))
         for d, one_way, (low, high) in zip(seen, settled, resampled, strict=True)
     ]
+
+
+def _with_spread(low: float, high: float) -> Bounds:
+    return (low, high) if high - low > _NO_SPREAD else None
 
 
 def _exact(difference: float, n: int) -> tuple[float, float]:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from eval.compare import FEWEST, Change, Comparison, Difference, Slice
 from eval.measures.registry import MEASURES, amount
-from eval.report.tables import DIFFERENCE_COLUMNS, comparison_lines, difference_row
+from eval.report.tables import DIFFERENCE_COLUMNS, SETTINGS_COLUMNS, comparison_lines, difference_row, settings_rows
+from eval.report.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 _MOST_SHOWN = 20
 
@@ -20,12 +22,10 @@ def compare_table(
 ) -> "RenderableType":
     """Return the comparison for `rich` to print; `against` names the first run, `settings` are those that differ."""
     from rich.console import Group
-    from rich.text import Text
 
-    parts: list[RenderableType] = [Text(line) for line in comparison_lines(comparison, against)]
+    parts: list[RenderableType] = [_text(line) for line in comparison_lines(comparison, against)]
     if settings:
-        rows = [(name, str(before), str(now)) for name, (before, now) in settings.items()]
-        parts.append(_table(("setting", "before", "now"), rows))
+        parts.append(_table(SETTINGS_COLUMNS, settings_rows(settings)))
     own = [difference_row(MEASURES[found.measure].label, found) for found in comparison.measures]
     parts.append(_table(("", *DIFFERENCE_COLUMNS), own))
     for by, group in groupby(comparison.slices, key=lambda found: found.by):
@@ -34,7 +34,7 @@ def compare_table(
         columns = (f"{comparison.primary} differs", "before", "now", "question")
         parts.append(_table(columns, [_change_row(comparison, c) for c in comparison.questions[:_MOST_SHOWN]]))
         if (more := len(comparison.questions) - _MOST_SHOWN) > 0:
-            parts.append(Text(f"and {more} more"))
+            parts.append(_text(f"and {more} more"))
     return Group(*parts)
 
 
@@ -105,12 +105,18 @@ def _change_row(comparison: Comparison, change: Change) -> tuple[str, ...]:
 def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> "Table":
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), title=" ")
     for place, column in enumerate(columns):
         number = place > 0 and column in DIFFERENCE_COLUMNS
-        made.add_column(Text(column), justify="right" if number else "left", no_wrap=number)
+        made.add_column(_text(column), justify="right" if number else "left", no_wrap=number)
     for row in rows:
-        made.add_row(*map(Text, row))  # not markup: a question or an id may hold brackets
+        made.add_row(*map(_text, row))
     return made
+
+
+def _text(words: str) -> "Text":
+    """Return words of a gold file, a folder's name or a setting: neither markup nor what drives a terminal acts."""
+    from rich.text import Text
+
+    return Text(visible(words))

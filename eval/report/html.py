@@ -14,11 +14,13 @@ from eval.compare import Comparison, Difference
 from eval.gate import Verdict
 from eval.measures.registry import MEASURES, amount
 from eval.report.outcomes import OUTCOMES, worst_first
-from eval.report.plots import plots
+from eval.report.plots import difference_plot, plots
 from eval.report.questions import TextOf, passages_json, question_view
 from eval.report.tables import (
     DIFFERENCE_COLUMNS,
+    SETTINGS_COLUMNS,
     SHORT,
+    abridged,
     better,
     comparison_lines,
     cost_rows,
@@ -29,6 +31,7 @@ from eval.report.tables import (
     interval,
     slice_differences,
     slice_tables,
+    written,
 )
 from eval.report.visible import visible
 from eval.results import NOT_MEASURED, Scored, Scores, labels
@@ -39,8 +42,6 @@ if TYPE_CHECKING:
 
 _HEADLINES = ("right", "needless_refusals", "refused_unanswerable", "hit@1", "hit@5", "hit@10", "quotes_verbatim")
 _MOST_HEADLINES = 5
-_HASH = re.compile(r"[0-9a-f]{32,}")
-_HASH_SHOWN = 10
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 
 
@@ -52,12 +53,14 @@ def html(
     name: str,
     comparison: Comparison | None = None,
     against: str = "an earlier run",
+    settings: Mapping[str, tuple[object, object]] | None = None,
     verdict: Verdict | None = None,
     date: date | None = None,
 ) -> str:
     """Return the report as one page; the same input gives the same bytes.
 
-    `comparison` holds this run against an earlier one, `against` by name.
+    `comparison` holds this run against an earlier one, `against` by name; `settings` are those in which they differ,
+    with both values.
     `text_of` gives a document's text by its id, None where it is unknown. Whatever documents, models and gold say is
     escaped, and the page's content policy allows no script but its own and no connection at all.
     """
@@ -78,7 +81,7 @@ def html(
             gate_told=gate_told(verdict) if verdict is not None else "",
             against=against,
             comparison=comparison,
-            compared=_compared(comparison, against) if comparison is not None else None,
+            compared=_compared(comparison, against, settings or {}) if comparison is not None else None,
             groups=figure_groups(scores),
             plots=plots(scores, scored),
             slices=slice_tables(scores),
@@ -102,8 +105,8 @@ def _headlines(scores: Scores) -> list[str]:
     return known[:_MOST_HEADLINES]
 
 
-def _compared(comparison: Comparison, against: str) -> dict[str, object]:
-    """Return the tables of a comparison, each row with its class: "better" or "worse" where that is significant."""
+def _compared(comparison: Comparison, against: str, settings: Mapping[str, tuple[object, object]]) -> dict[str, object]:
+    """Return what a comparison shows; each row of its tables with "better" or "worse" where that is significant."""
     slices: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
     for by, label, found in slice_differences(comparison):
         row = difference_row(f"{label}: {SHORT.get(found.measure, found.measure)}", found)
@@ -113,6 +116,9 @@ def _compared(comparison: Comparison, against: str) -> dict[str, object]:
         "lines": comparison_lines(comparison, against),
         "columns": DIFFERENCE_COLUMNS,
         "tables": {"": measures, **slices},
+        "plot": difference_plot(comparison),
+        "settings_columns": SETTINGS_COLUMNS,
+        "settings": [(name, *map(_setting, both)) for name, both in settings.items()],
     }
 
 
@@ -133,9 +139,8 @@ def _choices(scored: Sequence[Scored]) -> dict[str, list[str]]:
 
 def _setting(value: object) -> tuple[str, str]:
     """Return a setting's value, its hashes abridged, and the whole for a tooltip; "" where nothing is left out."""
-    whole = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    short = _HASH.sub(lambda found: found[0][:_HASH_SHOWN] + "…", whole)
-    return short, whole if short != whole else ""
+    short, whole = abridged(value), written(value)
+    return short, "" if value is None or short == whole else whole
 
 
 @cache

@@ -1,7 +1,7 @@
 """Scores as GitHub Markdown: for a comment on a pull request or the summary of a workflow."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 from eval.compare import Comparison
@@ -10,6 +10,7 @@ from eval.measures.registry import MEASURES, amount
 from eval.report.outcomes import GOOD, OUTCOMES, outcome, worst_first
 from eval.report.tables import (
     DIFFERENCE_COLUMNS,
+    SETTINGS_COLUMNS,
     SHORT,
     SliceTable,
     comparison_lines,
@@ -19,6 +20,7 @@ from eval.report.tables import (
     gate_told,
     heading,
     interval,
+    settings_rows,
     slice_tables,
     with_n,
 )
@@ -39,18 +41,20 @@ def markdown(
     name: str,
     comparison: Comparison | None = None,
     against: str = "an earlier run",
+    settings: Mapping[str, tuple[object, object]] | None = None,
     verdict: Verdict | None = None,
 ) -> str:
     """Return the report as Markdown: gate, figures, comparison, slices, cost, and the ten worst questions.
 
-    `comparison` holds this run against an earlier one, `against` by name. It fits a comment on a pull request.
+    `comparison` holds this run against an earlier one, `against` by name; `settings` are those in which they differ,
+    with both values. It fits a comment on a pull request.
     """
     parts = [f"## Evaluation: {cell(name)}", f"{heading(scores.questions)}."]
     if verdict is not None:
         parts.append(_gate(verdict))
     parts.append(_figures(scores))
     if comparison is not None:
-        parts += _comparison(comparison, against)
+        parts += _comparison(comparison, against, settings or {})
     parts += [_folded(f"By {slices.by}", _slices(slices)) for slices in slice_tables(scores)]
     if costs := cost_rows(scores):
         parts.append(_folded("Cost of a question", _table(("", "median", "p95", "n"), costs)))
@@ -70,11 +74,14 @@ def _gate(verdict: Verdict) -> str:
     return f"{told}\n\n{_table(('', 'requirement', 'why'), rows, numbers=False)}"
 
 
-def _comparison(comparison: Comparison, against: str) -> Iterator[str]:
+def _comparison(comparison: Comparison, against: str, settings: Mapping[str, tuple[object, object]]) -> Iterator[str]:
     yield f"### Compared with {cell(against)}"
     yield cell(" ".join(comparison_lines(comparison, against)), 1000)
     rows = [difference_row(MEASURES[found.measure].label, found) for found in comparison.measures]
     yield _table(("", *DIFFERENCE_COLUMNS), (tuple(map(cell, row)) for row in rows))
+    if settings:
+        differ = (tuple(map(cell, row)) for row in settings_rows(settings))
+        yield _folded(f"Settings that differ: {len(settings)}", _table(SETTINGS_COLUMNS, differ, numbers=False))
 
 
 def _figures(scores: Scores) -> str:

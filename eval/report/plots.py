@@ -1,4 +1,4 @@
-"""The curves of a run as SVG for an HTML page: text stays text, and the colours are those of the page."""
+"""The curves of a run, and what it changed, as SVG for an HTML page: text stays text, colours are those of the page."""
 
 import io
 import re
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from eval.compare import MAIN, Comparison, Difference
 from eval.measures.interval import Figure
-from eval.measures.registry import amount
-from eval.report.tables import cost_number, interval
+from eval.measures.registry import MEASURES, amount
+from eval.report.tables import SHORT, better, cost_number, interval
 from eval.results import Scored, Scores
 
 if TYPE_CHECKING:
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 _SIZE = (4.4, 2.7)  # inches
 _FRAME = (0.165, 0.19, 0.775, 0.77)  # left, bottom, width, height of the axes in shares of the whole
+_ROW, _AXIS, _NAMES = 0.34, 0.62, 0.46  # of a plot of rows: inches of a row and of all else; share for their names
+_MOST_ROWS = 6
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 # matplotlib cannot write CSS variables: it draws in these colours, which become variables of the page afterwards.
-_INK, _SOFT, _LINE, _ACCENT, _WARN = "#010203", "#020304", "#030405", "#040506", "#050607"
-_VARIABLES = {_INK: "--ink", _SOFT: "--soft", _LINE: "--line", _ACCENT: "--accent", _WARN: "--warn"}
+_INK, _SOFT, _LINE, _ACCENT, _WARN, _BAD = "#010203", "#020304", "#030405", "#040506", "#050607", "#060708"
+_VARIABLES = {_INK: "--ink", _SOFT: "--soft", _LINE: "--line", _ACCENT: "--accent", _WARN: "--warn", _BAD: "--bad"}
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fonte",
@@ -61,6 +64,51 @@ class Plot:
 def plots(scores: Scores, scored: Sequence[Scored]) -> list[Plot]:
     """Return the curves that there are points for; the same input gives the same bytes."""
     return [*_hit(scores), *_risk_coverage(scores), *_reliability(scores), *_latency(scored)]
+
+
+def difference_plot(comparison: Comparison) -> Plot | None:
+    """Return the change in each main measure with its interval, all on their scale from 0 to 1; None without any."""
+    main = [found for found in comparison.measures if found.measure in MAIN]
+    rows = (main or comparison.measures)[:_MOST_ROWS]
+    if not rows:
+        return None
+
+    def draw(axes: "Axes") -> None:
+        axes.axvline(0, color=_SOFT, linewidth=1, linestyle=(0, (4, 3)))
+        for place, found in enumerate(rows):
+            _draw_difference(axes, place, found)
+        widest = max(0.05, *(1.1 * abs(end) for found in rows for end in _ends(found)))
+        axes.set(xlabel="change, on a scale from 0 to 1", xlim=(-widest, widest), ylim=(len(rows) - 0.5, -0.5))
+        axes.set_yticks(range(len(rows)), [_name(found) for found in rows])
+        axes.grid(visible=False, axis="y")
+
+    told = "; ".join(f"{_name(found)} {found.difference:+z.3f} ({_bounds(found)})" for found in rows)
+    about = "Change from the earlier run to this one, with its 95 % interval; ↓ where less is better"
+    caption = f"{about}. Coloured where it is significant. {told}."
+    height = _AXIS + _ROW * len(rows)
+    frame = (_NAMES, 0.5 / height, 0.94 - _NAMES, 1 - _AXIS / height)
+    return _plot("differences", "What changed", caption, draw, (_SIZE[0], height), frame)
+
+
+def _draw_difference(axes: "Axes", place: int, found: Difference) -> None:
+    colour = _SOFT if not found.significant else _ACCENT if better(found) else _BAD
+    ends = _ends(found)
+    axes.plot([ends[0], ends[-1]], [place, place], color=colour, linewidth=4, alpha=0.3, solid_capstyle="butt")
+    axes.plot([found.difference], [place], color=colour, marker="o")
+
+
+def _ends(found: Difference) -> list[float]:
+    """Return all that is drawn of a difference, from left to right."""
+    return [end for end in (found.low, found.difference, found.high) if end is not None]
+
+
+def _name(found: Difference) -> str:
+    arrow = "" if MEASURES[found.measure].higher_is_better else " ↓"
+    return f"{SHORT.get(found.measure, found.measure.replace('_', ' '))}{arrow} (n {found.n})"
+
+
+def _bounds(found: Difference) -> str:
+    return "no interval" if found.low is None or found.high is None else f"{found.low:+z.3f} to {found.high:+z.3f}"
 
 
 def _hit(scores: Scores) -> Iterator[Plot]:
@@ -166,13 +214,20 @@ def _percent(axes: "Axes", which: str) -> None:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
 
 
-def _plot(name: str, title: str, caption: str, draw: Callable[["Axes"], None]) -> Plot:
+def _plot(
+    name: str,
+    title: str,
+    caption: str,
+    draw: Callable[["Axes"], None],
+    size: tuple[float, float] = _SIZE,
+    frame: tuple[float, float, float, float] = _FRAME,
+) -> Plot:
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas
 
     with rc_context(_STYLE):
-        canvas = Canvas(figsize=_SIZE, facecolor="none")
-        axes = canvas.add_axes(_FRAME)
+        canvas = Canvas(figsize=size, facecolor="none")
+        axes = canvas.add_axes(frame)
         axes.set_axisbelow(True)
         axes.tick_params(length=0)
         draw(axes)

@@ -1,5 +1,7 @@
 """What each table of a report holds, whatever it is printed as. Pure."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +20,12 @@ COSTS = {
 }
 SHORT = {"needless_refusals": "needless", "refused_unanswerable": "refused", "token_f1": "F1", "mrr": "MRR"}
 DIFFERENCE_COLUMNS = ("before", "now", "change", "95 % interval", "p", "n", "won", "lost")
+SETTINGS_COLUMNS = ("setting", "before", "now")
 MOST_ROWS = 20  # of a table of slices
 _MOST_IDS = 10  # of questions, named in a sentence
 _ANSWERED = ("right", "token_f1", "needless_refusals", "refused_unanswerable", "hit@5")
+_HASH = re.compile(r"[0-9a-f]{32,}")
+_HASH_SHOWN = 10
 _RETRIEVED = ("hit@1", "hit@5", "hit@10", "mrr")
 
 
@@ -71,8 +76,8 @@ def interval(name: str, figure: Figure) -> str:
 
 
 def with_n(name: str, figure: Figure) -> str:
-    """Return a figure for a narrow column: the value and, in brackets, its n."""
-    return f"{amount(name, figure.value, decimals=0)} ({figure.n})" if figure.n else "-"
+    """Return a figure for a narrow column: the value, "-" where there is none, and in brackets its n."""
+    return f"{amount(name, figure.value, decimals=0)} ({figure.n})"
 
 
 def slice_tables(scores: Scores) -> list[SliceTable]:
@@ -126,7 +131,7 @@ def difference_row(label: str, found: Difference) -> tuple[str, ...]:
         amount(name, found.a),
         amount(name, found.b),
         signed(name, found.difference),
-        f"{signed(name, found.low)} to {signed(name, found.high)}",
+        "-" if found.low is None or found.high is None else f"{signed(name, found.low)} to {signed(name, found.high)}",
         p + (" *" if found.significant else " ?" if found.hint else ""),
         str(found.n),
         str(found.wins),
@@ -147,6 +152,21 @@ def slice_differences(comparison: Comparison) -> list[tuple[str, str, Difference
 def better(found: Difference) -> bool:
     """Tell whether the second run is better in this measure."""
     return (found.difference > 0) == MEASURES[found.measure].higher_is_better
+
+
+def settings_rows(settings: Mapping[str, tuple[object, object]]) -> list[tuple[str, str, str]]:
+    """Return the settings in which two runs differ as rows of what SETTINGS_COLUMNS name."""
+    return [(name, abridged(before), abridged(now)) for name, (before, now) in settings.items()]
+
+
+def abridged(value: object) -> str:
+    """Return a setting's value as a table shows it: text as it is, else JSON; long hashes cut, "-" for none."""
+    return "-" if value is None else _HASH.sub(lambda found: found[0][:_HASH_SHOWN] + "…", written(value))
+
+
+def written(value: object) -> str:
+    """Return a setting's whole value: text as it is, else JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def cost_rows(scores: Scores) -> list[tuple[str, str, str, str]]:
