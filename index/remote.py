@@ -12,22 +12,26 @@ READ_TIMEOUT_S = 120.0  # between two pieces; a long prompt on a slow server say
 RETRIES = 2
 
 
-def connect(url: str, *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
-    """Return a client of the server at `url`. The key comes from FONTE_OPENAI_KEY, else OPENAI_API_KEY."""
+def connect(url: str, *, read_timeout_s: float = READ_TIMEOUT_S, retries: int | None = None) -> Any:
+    """Return a client of the server at `url`, which tries again `retries` times (RETRIES where None).
+
+    The key comes from FONTE_OPENAI_KEY, else OPENAI_API_KEY.
+    """
     from openai import OpenAI, Timeout
 
     key = os.environ.get("FONTE_OPENAI_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
     timeout = Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S)
-    return OpenAI(base_url=url, api_key=key, timeout=timeout, max_retries=RETRIES)
+    return OpenAI(base_url=url, api_key=key, timeout=timeout, max_retries=RETRIES if retries is None else retries)
 
 
 def first_model(client: Any, url: str, failure: type[FonteError]) -> str:
     """Return the first model that the server lists. Raises `failure`."""
     with explained(url, failure):
-        first = next(iter(client.models.list()), None)
-    if first is None:
-        raise failure(f"The server at {url} lists no model: name one with openai:URL#MODEL.")
-    return str(first.id)
+        listed = client.get("/models", cast_to=object)  # as it came: the library trusts the shape of what it lists
+    match listed:
+        case {"data": [{"id": str(first)}, *_]}:
+            return first
+    raise failure(f"The server at {url} lists no model: name one with openai:URL#MODEL.")
 
 
 @contextmanager
@@ -49,8 +53,10 @@ def explained(url: str, failure: type[FonteError], *, begun: bool = False) -> It
             "the server says, often in /v1."
         ) from error
     except openai.APIStatusError as error:
+        if elsewhere := error.response.headers.get("location"):
+            raise failure(f"The server at {url} sends on to {_short(elsewhere)}: give that address.") from error
         raise failure(f"The server at {url} answered {error.status_code}: {_short(error.message)}.") from error
-    except (openai.OpenAIError, ValueError) as error:
+    except (openai.OpenAIError, ValueError, RecursionError) as error:
         raise failure(f"The server at {url} sent what cannot be read: {_short(str(error))}.") from error
     except Exception as error:
         if type(error).__module__.startswith("http"):  # of the HTTP client, from the middle of a stream
@@ -64,4 +70,5 @@ def broken_off(url: str, failure: type[FonteError]) -> FonteError:
 
 
 def _short(message: str) -> str:
-    return " ".join(message.split())[:200].rstrip(".")
+    """Return the beginning of a message, without halves of characters: these can be neither printed nor stored."""
+    return " ".join(message.split())[:200].rstrip(".").encode("utf-8", "replace").decode()
