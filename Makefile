@@ -44,7 +44,7 @@ bench: setup
 eval: setup
 	@$(BIN)/fonte models pull
 	$(BIN)/fonte add --data .fonte samples
-	$(BIN)/fonte eval --gold samples/gold.jsonl --data .fonte --out out/samples --gate eval/samples-gate.toml --fresh
+	$(BIN)/fonte eval --gold samples/gold.jsonl --data .fonte --out out/samples --gate eval/samples-gate.toml $(if $(SAMPLE),--sample $(SAMPLE)) --fresh
 
 clean:
 	rm -rf $(VENV) .fonte out build *.egg-info

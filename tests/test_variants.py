@@ -197,6 +197,22 @@ def test_two_wrong_answers_are_the_same_where_they_share_half_their_words() -> N
     assert same_answer("", "", False, False) == 0
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("It is Rome, the capital of Italy.", "It is Paris, the capital of France.", 0),
+        ("It was opened in 1931.", "It was opened in 1932.", 0),
+        ("It has five rooms.", "It has six rooms.", 0),
+        ("It has five rooms.", "It has 5 rooms.", 1),
+        ("It was opened in 1931.", "It was opened in 1931 by Bruno Neri.", 1),  # the one only says more
+        ("It was opened by Neri in spring.", "Neri opened it in spring.", 1),
+    ],
+)
+def test_wrong_answers_that_name_different_things_are_not_the_same(first: str, second: str, same: int) -> None:
+    assert same_answer(first, second, False, False, ["Conti"]) == same
+    assert same_answer(first, second, False, False) == same
+
+
 @given(st.text(), st.text(), st.booleans(), st.booleans())
 def test_sameness_does_not_depend_on_which_comes_first(first: str, second: str, a: bool, b: bool) -> None:
     assert same_answer(first, second, a, b, ["x"]) == same_answer(second, first, b, a, ["x"])

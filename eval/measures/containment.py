@@ -8,7 +8,7 @@ https://arxiv.org/abs/2212.10511). It rewards length, so a second figure looks a
 import re
 from collections.abc import Sequence
 
-from eval.measures.normalise import normalise
+from eval.measures.normalise import as_spelled, normalise
 
 WORDS = 60
 
@@ -29,12 +29,16 @@ def holds(answer: str, accepted: str) -> bool:
 
 
 def holds_stem(answer: str, stem: str) -> bool:
-    """Tell whether `stem` occurs in `answer` at a word's beginning; a number must match whole."""
+    """Tell whether `stem` occurs in `answer` at a word's beginning; a number must match whole.
+
+    It may begin a number or a month that is spelled: "trent" is in "trenta giorni", but "trenta" not in "trentuno".
+    """
     wanted = normalise(stem)
     if not wanted:
         return holds(answer, stem)
-    end = r"(?![\d.])" if wanted[-1].isdigit() else ""
-    return re.search(rf"(?<!\S){re.escape(wanted)}{end}", normalise(answer)) is not None
+    if wanted[-1].isdigit():
+        return re.search(rf"(?<!\S){re.escape(wanted)}(?![\d.])", normalise(answer)) is not None
+    return f" {wanted}" in f" {normalise(answer)}" or f" {as_spelled(stem)}" in f" {as_spelled(answer)}"
 
 
 def first_words(text: str, count: int = WORDS) -> str:
