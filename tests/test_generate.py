@@ -18,7 +18,7 @@ from conftest import FakeGenerator
 from index.errors import GenerationFailed, ModelUnavailable
 from index.llama_server import usable_cores
 from rag.generate import Message, open_generator
-from rag.llama_cpp import LlamaCppGenerator
+from rag.llama_cpp import MOST_STATES, LlamaCppGenerator
 from rag.openai_server import OpenAIGenerator
 from rag.transformers_model import TransformersGenerator, cut_at_stop, prompt_ids
 from rag.weights import ResolvedModel
@@ -410,6 +410,34 @@ def test_the_default_model_is_cancelled_while_it_reads_and_while_it_writes(real:
     writing.close()
     assert list(pieces) == []
     assert "".join(real.generate([Message("user", "Say yes.")], max_tokens=3))
+
+
+@pytest.mark.models
+def test_a_reply_does_not_depend_on_what_was_asked_before(real: LlamaCppGenerator) -> None:
+    told = Message("system", "Answer from the text in a few words. Where it does not say, write only: NOT FOUND")
+    mill = "Anna Neri bought the mill in 1950 and made it a museum; it was built in 1820."
+
+    def asked(question: str, text: str = mill) -> tuple[str, dict[str, float]]:
+        reply = real.generate([told, Message("user", f"{text}\n\n{question}")], max_tokens=12)
+        return "".join(reply), dict(reply.first_token)
+
+    first = asked("Who bought the mill?")
+    assert asked("Who bought the mill?") == first
+    asked("Who built the mill?")  # much of the prompt is the same
+    assert asked("Who bought the mill?") == first
+    asked("When?", "The harbour was closed in 1994.")
+    "".join(real.generate([Message("user", "Say yes.")], max_tokens=3))  # another beginning
+    for file in Path(real._states.name).iterdir():
+        file.unlink()  # as a sweep of the temporary folder would
+    assert asked("Who bought the mill?") == first
+
+
+@pytest.mark.models
+def test_few_beginnings_are_kept(real: LlamaCppGenerator) -> None:
+    for number in range(MOST_STATES + 3):
+        real_messages = [Message("system", f"Answer number {number}."), Message("user", "Say yes.")]
+        "".join(real.generate(real_messages, max_tokens=1))
+    assert len(list(Path(real._states.name).iterdir())) == MOST_STATES
 
 
 @pytest.mark.models
