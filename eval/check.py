@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from eval.data import Gold
 from eval.draft import is_draft
 from eval.measures.language import FEWEST_WORDS
-from eval.measures.normalise import normalise
+from eval.measures.normalise import as_spelled, normalise
 from eval.systems import Answerer
 from index.errors import BadQuestion
 from index.language import LANGUAGES, detect_language
@@ -129,7 +129,7 @@ def _answers_held(gold: Gold, texts: Sequence[str], may_differ: bool) -> Iterato
             yield f"no relevant document holds {_list(absent)} of meta.all_of", not may_differ
     elif gold.answers and not any(occurs_in(text, answer) for text in texts for answer in gold.answers):
         free = all(map(_is_free_text, gold.answers))
-        long = "; long answers are told right from wrong by token F1, not word for word" if free else ""
+        long = "; long answers are measured by token F1, ROUGE-L and similarity" if free else ""
         problem = f"no relevant document holds an accepted answer, such as {_shown(gold.answers[0])}{long}"
         yield problem, not (may_differ or free)
 
@@ -153,7 +153,7 @@ def begins_in(words: str, stem: str) -> bool:
     """Whether `containment.holds_stem` finds `stem`, as `occurs_in` does."""
     wanted = normalise(stem)
     if not wanted or not wanted[-1].isdigit():
-        return f" {wanted}" in words
+        return f" {wanted}" in words or f" {as_spelled(stem)}" in words
     return re.search(rf" {re.escape(wanted)}(?![\d.])", words) is not None
 
 
@@ -250,10 +250,11 @@ class _Shelf:
         return self._texts[id]
 
     def words(self, id: str) -> str:
-        """Return the normalised words of title and text, with a space on both sides; the model reads the title too."""
+        """Return the words of title and text between spaces, normalised and then as spelled; the model reads titles."""
         if id not in self._words:
             title = self.library.document(id).title
-            self._words[id] = f" {normalise(title)} {normalise(self.text(id))} "
+            text = self.text(id)
+            self._words[id] = f" {normalise(title)} {normalise(text)} \n {as_spelled(text)} "
         return self._words[id]
 
     def bare(self, id: str) -> str:

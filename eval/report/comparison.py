@@ -25,7 +25,7 @@ def compare_table(
 
     parts: list[RenderableType] = [_text(line) for line in comparison_lines(comparison, against)]
     if settings:
-        parts.append(_table(SETTINGS_COLUMNS, settings_rows(settings)))
+        parts.append(_table(SETTINGS_COLUMNS, settings_rows(settings), numbers=()))
     own = [difference_row(MEASURES[found.measure].label, found) for found in comparison.measures]
     parts.append(_table(("", *DIFFERENCE_COLUMNS), own))
     for by, group in groupby(comparison.slices, key=lambda found: found.by):
@@ -102,13 +102,15 @@ def _change_row(comparison: Comparison, change: Change) -> tuple[str, ...]:
     return change.gold.id, amount(name, change.a), amount(name, change.b), change.gold.question
 
 
-def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> "Table":
+def _table(
+    columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, numbers: Sequence[str] = DIFFERENCE_COLUMNS
+) -> "Table":
     from rich import box
     from rich.table import Table
 
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), title=" ")
     for place, column in enumerate(columns):
-        number = place > 0 and column in DIFFERENCE_COLUMNS
+        number = place > 0 and column in numbers
         made.add_column(_text(column), justify="right" if number else "left", no_wrap=number)
     for row in rows:
         made.add_row(*map(_text, row))
