@@ -173,7 +173,12 @@ def write_run(path: Path, rows: Iterable[Row]) -> None:
 
 def write_gold(path: Path, golds: Iterable[Gold]) -> None:
     """Replace a gold file by `golds`, all or nothing."""
-    write_text(path, "".join(json.dumps(asdict(gold), ensure_ascii=False) + "\n" for gold in golds))
+    write_text(path, "".join(gold_json(gold) + "\n" for gold in golds))
+
+
+def gold_json(gold: Gold) -> str:
+    """Return the pair as a line of gold.jsonl, without its newline."""
+    return json.dumps(asdict(gold), ensure_ascii=False)
 
 
 def parse_row(text: str | bytes | Mapping[str, object], **fields: object) -> Row:

@@ -78,7 +78,8 @@ def write_scored(out: Path, scored: Sequence[Scored]) -> None:
 
 
 def read_scored(out: Path) -> Stored:
-    """Return the run in the folder `out`. Raises BadRun where it is none, or was not finished."""
+    """Return the run in the folder `out`, or beside the file `out`. Raises BadRun where it is none, or not finished."""
+    out = out.parent if out.is_file() else out
     if not (out / RUN).is_file():
         raise BadRun(f"{out} holds no run: name a folder that `fonte eval --out` wrote.")
     if not (out / MEASURES).is_file() or not (out / GOLD).is_file():

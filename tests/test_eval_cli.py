@@ -186,6 +186,7 @@ def test_two_runs_are_compared(
     assert ran.code == 0 and "3 questions are in both runs" in ran.out and "other" in ran.out
     compared = json.loads(run("compare", "before", "after", "--json").out)
     assert (compared["measures"]["right"]["wins"], compared["measures"]["right"]["losses"]) == (1, 1)
+    assert run("compare", "before/run.jsonl", "after/run.jsonl").code == 0
     ran = run("compare", "before", "nowhere")
     assert ran.code == 1 and "nowhere holds no run" in ran.err
 
@@ -244,6 +245,9 @@ def test_drafts_are_written_and_nothing_is_overwritten(
     assert drafted["meta"]["quotes"][0] in MILL
     ran = run("eval", "draft", "-n", "1", "--out", "drafts.jsonl")
     assert ran.code == 1 and "is there already" in ran.err
+    assert json.loads(run("eval", "draft", "-n", "1").out) == drafted
+    assert run("eval", "draft", "-n", "1", "--out", "new/folder/drafts.jsonl").code == 0
+    assert run("eval", "draft", "-n", "1", "--out", "drafts.jsonl/drafts.jsonl").code == 1
 
 
 def test_another_format_is_imported_and_evaluated(run: Run, tmp_path: Path) -> None:

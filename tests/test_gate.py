@@ -9,9 +9,9 @@ import pytest
 
 from eval.data import Gold, Row, write_gold, write_run
 from eval.gate import Result, Verdict, check_gate, read_gate
-from eval.probes import gate_warnings
 from eval.measures.cost import Cost
 from eval.measures.interval import Figure, estimate
+from eval.probes import gate_warnings
 from eval.results import OTHER_DOCUMENTS, Figures, Parts, Scored, Scores, labels, write_scored
 from eval.scores import summarise
 from index.errors import BadGate

@@ -143,18 +143,28 @@ def check(
 
 @eval_cli.command()
 def draft(
-    out: Annotated[Path, typer.Option("--out", help="gold.jsonl to write the drafts to; it must not exist.")],
     count: Annotated[int, typer.Option("-n", min=1, help="How many pairs.")] = 50,
+    out: Annotated[Path | None, typer.Option("--out", help="A new file for them; else they are printed.")] = None,
     data: Data = None,
     model: Model = None,
     embedder: Embedder = None,
     seed: Annotated[int, typer.Option("--seed", help="Which sentences.")] = 0,
 ) -> None:
     """Propose gold pairs from the library's documents, for a person to accept."""
-    from ui.gold import draft_file
+    from eval.data import gold_json, write_gold
+    from ui.gold import check_new, drafts
 
-    written = draft_file(settings_of(data=data, model=model, embedder=embedder), out, count, seed=seed)
-    note(f'{written} drafts in {out}. Read each: correct it, delete it, or accept it by taking out "draft": true.')
+    settings = settings_of(data=data, model=model, embedder=embedder)
+    if out:
+        check_new(out)
+    made = []
+    for gold in drafts(settings, count, seed=seed):
+        made.append(gold)
+        if out:
+            write_gold(out, made)  # those that are there, should it be stopped
+        else:
+            say(gold_json(gold))
+    note(f'{len(made)} drafts. Read each: correct it, delete it, or accept it by taking out "draft": true.')
 
 
 @eval_cli.command("import")

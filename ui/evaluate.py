@@ -35,7 +35,7 @@ from index.errors import BadRun
 from index.library import Library
 from rag.settings import Settings
 from ui import app
-from ui.progress import counted_progress
+from ui.progress import Draw, counted_progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -141,9 +141,9 @@ def run_evaluation(documents: Documents, gold: Path, out: Path, asking: Asking, 
         cache = opened.enter_context(Cache(_cache_folder(documents.settings) / CACHE))
         load = _Generators(documents.settings, opened)
         golds = [*golds, *_variants(golds, documents.settings, asking, load, cache)]
-        models = None if asking.retrieval_only else _models(documents.settings, judging, cache, load)
-        system = opened.enter_context(_system(documents.settings, library, asking, load))
         draw = opened.enter_context(counted_progress())
+        models = None if asking.retrieval_only else _models(documents.settings, judging, cache, load, draw)
+        system = opened.enter_context(_system(documents.settings, library, asking, load))
         outcome = evaluate(
             golds,
             system,
@@ -174,7 +174,8 @@ def score_run(documents: Documents, gold: Path, run: Path, out: Path, judging: J
     with ExitStack() as opened:
         opened.enter_context(held(out))
         cache = opened.enter_context(Cache(_cache_folder(documents.settings) / CACHE))
-        models = _models(documents.settings, judging, cache, _Generators(documents.settings, opened))
+        draw = opened.enter_context(counted_progress())
+        models = _models(documents.settings, judging, cache, _Generators(documents.settings, opened), draw)
         scored = measure(golds, rows, text_of, models=models)
         settings = {
             "gold": fingerprint(golds),
@@ -282,7 +283,7 @@ def _variants(golds: Sequence[Gold], settings: Settings, asking: Asking, load: _
     return vary(golds, asking.variants, seed=asking.seed, paraphrase=paraphrase)
 
 
-def _models(settings: Settings, judging: Judging, cache: Cache, load: _Generators) -> "Models | None":
+def _models(settings: Settings, judging: Judging, cache: Cache, load: _Generators, draw: Draw) -> "Models | None":
     from eval.checker import EmbedderChecker
     from eval.judge import Judge
     from eval.judged import Models
@@ -295,6 +296,7 @@ def _models(settings: Settings, judging: Judging, cache: Cache, load: _Generator
         checker=EmbedderChecker(embedder) if embedder else None,
         judge=Judge(load(judging.judge)) if judging.judge else None,
         cache=cache,
+        on_judged=lambda done, total: draw(done, total, "judged"),
     )
 
 
