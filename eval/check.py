@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from eval.data import Gold
 from eval.draft import is_draft
+from eval.measures.containment import LONGEST_HELD_WORDS
 from eval.measures.language import FEWEST_WORDS
 from eval.measures.normalise import as_spelled, normalise
 from eval.systems import Answerer
@@ -27,7 +28,7 @@ Problem = tuple[str, bool]  # what is wrong, and whether it is serious
 # where right, 0.71 to 1.00 where wrong. So 0.65 keeps what was right but for one, and nothing that was wrong.
 LEAST_ANSWERABLE, LEAST_SUPPORT = 0.65, 0.85
 
-LONG_ANSWER_WORDS, _LEAST_SENTENCE_WORDS = 12, 5
+_LEAST_SENTENCE_WORDS = 5
 _YES_NO = frozenset(("yes-no", "yes/no", "yesno", "boolean", "bool"))
 _SURE_LANGUAGE = 0.9  # of the detector; questions are short
 _LISTED = 3  # ids or strings that one problem names
@@ -137,7 +138,7 @@ def _answers_held(gold: Gold, texts: Sequence[str], may_differ: bool) -> Iterato
 def _is_free_text(answer: str) -> bool:
     """Whether an answer is too long to stand in a text word for word: a sentence, or many words."""
     count = len(normalise(answer).split())
-    return count > LONG_ANSWER_WORDS or (count > _LEAST_SENTENCE_WORDS and answer.rstrip().endswith("."))
+    return count > LONGEST_HELD_WORDS or (count > _LEAST_SENTENCE_WORDS and answer.rstrip().endswith("."))
 
 
 def occurs_in(words: str, accepted: str) -> bool:

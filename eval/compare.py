@@ -24,7 +24,7 @@ import numpy as np
 from eval.data import Gold, Row
 from eval.measures.paired import Bounds, Floats, intervals, p_values, significant, taking_part
 from eval.measures.registry import MEASURES
-from eval.results import Scored, Stored, labels
+from eval.results import SLICES, Scored, Stored, labels
 from index.errors import BadRun
 
 ALPHA = 0.015
@@ -34,7 +34,6 @@ FEWEST = 6  # questions in a slice: with fewer, no two-sided test can fall below
 PRIMARY = ("right", "hit@5")  # the first that was measured
 MAIN = ("right", "token_f1", "needless_refusals", "refused_unanswerable", "citation_recall", "hit@5")  # in slices
 
-_SLICES = ("language", "kind", "answerability", "document")
 _MOST_SHOWN = 20
 
 Pair: TypeAlias = tuple[Scored, Scored]
@@ -71,7 +70,7 @@ class Difference:
 class Slice:
     """The main measures among the questions of one label; those that both runs measured."""
 
-    by: str  # "language", "kind", "answerability", "document"
+    by: str  # one of SLICES
     label: str
     n: int  # shared questions
     differences: tuple[Difference, ...]
@@ -178,9 +177,8 @@ def _pairs(a: Sequence[Scored], b: Sequence[Scored]) -> list[Pair]:
     if not pairs:
         raise BadRun("The two runs share no question: compare runs over the same gold file.")
     if other := [ours.gold.id for ours, other in pairs if ours.gold.question != other.gold.question]:
-        raise BadRun(
-            f"The runs ask other questions under the same id ({_some(other)}): compare runs over the same gold file."
-        )
+        ids = listed(other, most=_MOST_SHOWN)
+        raise BadRun(f"The runs ask other questions under the same id ({ids}): compare runs over the same gold file.")
     return pairs
 
 
@@ -217,7 +215,7 @@ def _slices(pairs: Sequence[Pair], names: Sequence[str], seed: int) -> list[Slic
             members.setdefault(slice, []).append(pair)
     main = [name for name in MAIN if name in names] or list(names[:1])
     made = [Slice(by, label, len(own), _differences(own, main, seed)) for (by, label), own in members.items()]
-    return sorted(made, key=lambda s: (_SLICES.index(s.by), -s.n if s.by == "document" else 0, s.label))
+    return sorted(made, key=lambda s: (SLICES.index(s.by), -s.n if s.by == "document" else 0, s.label))
 
 
 def _judged(found: Sequence[Difference], primary: str | None, alpha: float) -> tuple[Difference, ...]:
@@ -270,6 +268,7 @@ def _difference(name: str, sides: Floats, p: float, bounds: Bounds) -> Differenc
     return Difference(name, *figures, p, n, wins, losses, n - wins - losses)
 
 
-def _some(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - _MOST_SHOWN} more" if len(ids) > _MOST_SHOWN else ""
-    return ", ".join(ids[:_MOST_SHOWN]) + more
+def listed(ids: Sequence[str], *, most: int) -> str:
+    """Return the first `most` ids as part of a sentence, and how many more there are."""
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(ids[:most]) + more

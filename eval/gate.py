@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from eval.compare import Difference, paired_difference, unlike
 from eval.measures.cost import Cost
 from eval.measures.interval import Figure, estimate
-from eval.measures.registry import MEASURES, amount
+from eval.measures.registry import MEASURES, amount, signed
 from eval.results import OTHER_DOCUMENTS, Scored, Scores, Stored, labels, read_scored
 from eval.scores import COSTS
 from index.errors import BadGate, FonteError
@@ -294,12 +294,12 @@ def _compared(one: Requirement, found: Difference, decimals: int) -> str:
     name = found.measure
     a, b = (amount(name, value, decimals=decimals) for value in (found.a, found.b))
     told = f"{one.subject} is {b} against {a} in {one.not_worse_than} (n {found.n}), "
-    told += _signed(name, found.difference, decimals)
+    told += signed(name, found.difference, decimals=decimals)
     if not one.bound:
         return told
     if found.low is None or found.high is None:
         return f"{told}, {_NO_INTERVAL}"
-    return f"{told} ({_signed(name, found.low, decimals)} to {_signed(name, found.high, decimals)})"
+    return f"{told} ({signed(name, found.low, decimals=decimals)} to {signed(name, found.high, decimals=decimals)})"
 
 
 def _loss(found: Difference, *, bound: bool) -> float | None:
@@ -362,8 +362,3 @@ def _plain(name: str, value: float) -> str:
 
 def _points(name: str, value: float) -> str:
     return f"{100 * value:g} points" if MEASURES[name].share else f"{value:g}"
-
-
-def _signed(name: str, difference: float, decimals: int) -> str:
-    """Return a difference with its sign, in points of a hundred for a share; a mean takes two decimals more."""
-    return f"{100 * difference:+z.{decimals}f}" if MEASURES[name].share else f"{difference:+z.{decimals + 2}f}"

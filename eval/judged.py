@@ -48,8 +48,9 @@ def model_parts(asked: Sequence[tuple[Gold, Row]], text_of: TextOf, models: Mode
     return parts
 
 
-def _given(row: Row) -> bool:
-    return not (row.abstained or row.error)
+def answer_text(row: Row) -> str:
+    """Return the answer without its markers; "" for a refusal and a failure."""
+    return without_markers(row.answer) if row.answered else ""
 
 
 def _similarities(asked: Sequence[tuple[Gold, Row]], models: Models) -> dict[int, float]:
@@ -57,7 +58,7 @@ def _similarities(asked: Sequence[tuple[Gold, Row]], models: Models) -> dict[int
     if embedder is None:
         return {}
     places = [place for place, (gold, _) in enumerate(asked) if gold.answerable and gold.answers]
-    pairs = [(without_markers(asked[p][1].answer) if _given(asked[p][1]) else "", asked[p][0].answers) for p in places]
+    pairs = [(answer_text(asked[p][1]), asked[p][0].answers) for p in places]
     keys = [key_of("similarity", embedder.fingerprint, answer, accepted) for answer, accepted in pairs]
 
     def work(missing: Sequence[int]) -> list[float]:
@@ -72,7 +73,7 @@ def _citation_quality(
     checker = models.checker
     if checker is None:
         return []
-    places = [place for place, (_, row) in enumerate(asked) if _given(row)]
+    places = [place for place, (_, row) in enumerate(asked) if row.answered]
     answers = [cited_sentences(*asked[place], text_of) for place in places]
     keys = [key_of("ALCE", checker.fingerprint, [(c.text, c.evidence) for c in answer]) for answer in answers]
 
@@ -126,8 +127,8 @@ def _judgements(asked: Sequence[tuple[Gold, Row]], models: Models) -> dict[int, 
 
 
 def _judgement(judge: Judge, gold: Gold, row: Row, cache: Cache | None) -> float:
-    if not _given(row):
+    if not row.answered:
         return 0.0
-    answer, language = without_markers(row.answer), gold.language or "en"
+    answer, language = answer_text(row), gold.language or "en"
     key = key_of("judge", judge.fingerprint, gold.question, answer, gold.answers, language)
     return float(remembered(cache, [key], lambda _: [judge.rate(gold.question, answer, gold.answers, language)])[0])

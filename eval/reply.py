@@ -11,14 +11,13 @@ from typing import TypeVar
 
 from pydantic_core import from_json
 
-from eval.data import Fault, Gold, Row, parse_row, read_run
+from eval.data import Fault, Gold, Row, cannot_be_used, parse_row, read_run
 from eval.measures.abstention import refuses
 from index.errors import BadRun, GenerationFailed
 from rag.cite import parse_claims
 
 _T = TypeVar("_T")
 _SHOWN_CHARS = 200
-_SHOWN_LINES = 20
 _SHOWN_KEYS = 8
 
 
@@ -65,8 +64,7 @@ def _known_fields(path: Path) -> dict[str, set[str]]:
         if lacks := _lacks(fields):
             faults.append(Fault(number, lacks))
     if faults:
-        more = f"; and {len(faults) - _SHOWN_LINES:,} more" if len(faults) > _SHOWN_LINES else ""
-        raise BadRun(f"{path} cannot be used. {'; '.join(map(str, faults[:_SHOWN_LINES]))}{more}.")
+        raise BadRun(cannot_be_used(path, faults))
     return known
 
 

@@ -16,6 +16,7 @@ GOLD, RUN, SETTINGS, MEASURES, SCORES = "gold.jsonl", "run.jsonl", "run.json", "
 Parts = Mapping[str, tuple[float, int]]  # of one question: (sum, count) for each measure that it bears on
 Figures = Mapping[str, Figure]
 NOT_MEASURED = Figure(None, 0, None, None)
+SLICES = ("language", "kind", "answerability", "document")
 OTHER_DOCUMENTS = "(other documents)"  # the slice of those with few questions
 
 
@@ -40,7 +41,7 @@ class Scores:
     settings: Mapping[str, object]
     questions: Mapping[str, int]  # asked, answerable, unanswerable, failed
     figures: Figures  # in the order of the registry, those with n > 0
-    slices: Mapping[str, Mapping[str, Figures]]  # "language", "kind", "answerability", "document" -> label -> figures
+    slices: Mapping[str, Mapping[str, Figures]]  # one of SLICES -> label -> figures
     curves: Mapping[str, Sequence[tuple[float, float]]]  # "risk_coverage", "hit", "reliability": points
     cost: Mapping[str, Cost]
 
@@ -99,6 +100,11 @@ def read_settings(out: Path) -> Mapping[str, object]:
     except (OSError, ValueError):
         return {}
     return settings if isinstance(settings, dict) else {}
+
+
+def write_settings(out: Path, settings: Mapping[str, object]) -> None:
+    """Write what the run in `out` depends on."""
+    write_text(out / SETTINGS, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_scores(scores: Scores, path: Path) -> None:

@@ -23,7 +23,6 @@ from eval.data import (
     row_json,
     write_gold,
     write_run,
-    write_text,
 )
 from eval.judged import Models
 from eval.measures.interval import SEED
@@ -33,12 +32,12 @@ from eval.results import (
     REPORTS,
     RUN,
     SCORES,
-    SETTINGS,
     Scored,
     Scores,
     read_settings,
     write_scored,
     write_scores,
+    write_settings,
 )
 from eval.scores import measure, summarise
 from eval.systems import System
@@ -260,7 +259,7 @@ def _begin(out: Path, golds: Sequence[Gold], rows: Mapping[str, Row], depends_on
         (out / name).unlink(missing_ok=True)
     write_run(out / RUN, rows.values())
     write_gold(out / GOLD, golds)
-    write_text(out / SETTINGS, json.dumps(depends_on, indent=2, ensure_ascii=False) + "\n")
+    write_settings(out, depends_on)
 
 
 @contextmanager

@@ -8,25 +8,23 @@ from numpy.typing import NDArray
 
 from eval.corpus import TextOf
 from eval.data import Gold, Row, variant_of
-from eval.judged import Models, model_parts, passage_texts
+from eval.judged import Models, answer_text, model_parts, passage_texts
 from eval.measures.abstention import aurc, due_refusal, needless_refusal, risk_coverage
 from eval.measures.calibration import calibration_error, reliability
 from eval.measures.citations import cited_relevant, verbatim
-from eval.measures.containment import first_words, is_right
+from eval.measures.containment import LONGEST_HELD_WORDS, first_words, is_right
 from eval.measures.cost import cost
 from eval.measures.exact_match import exact_match
 from eval.measures.interval import Figure, estimate, estimate_of
 from eval.measures.language import language_right
-from eval.measures.normalise import without_markers
 from eval.measures.registry import MEASURES
 from eval.measures.retrieval import hit_curve, quote_retrieval, retrieval
 from eval.measures.robustness import same_answer
 from eval.measures.rouge_l import rouge_l
 from eval.measures.token_f1 import token_f1
-from eval.results import OTHER_DOCUMENTS, Figures, Parts, Scored, Scores, labels
+from eval.results import OTHER_DOCUMENTS, SLICES, Figures, Parts, Scored, Scores, labels
 
 COSTS = ("first_token_s", "total_s", "prompt_tokens", "output_tokens", "memory_mb")
-LONGEST_SHORT_WORDS = 12  # of an accepted answer that an answer can be expected to hold
 MOST_DOCUMENTS = 50  # with a slice of their own, those with the most questions; the rest share one
 
 
@@ -133,7 +131,7 @@ def _answer_parts(gold: Gold, row: Row, text_of: TextOf | None) -> Iterator[tupl
         yield "needless_refusals", (refused, 1)
     if (refused := due_refusal(gold.answerable, row.abstained and not row.error)) is not None:
         yield "refused_unanswerable", (refused, 1)
-    if row.abstained or row.error:
+    if not row.answered:
         return
     yield "answers_cited", (bool(row.citations), 1)
     if text_of:
@@ -148,13 +146,8 @@ def _answer_parts(gold: Gold, row: Row, text_of: TextOf | None) -> Iterator[tupl
 
 def _tells_right(gold: Gold) -> bool:
     """Tell whether answers can be told right from wrong: nobody repeats a long accepted answer word for word."""
-    short = any(len(answer.split()) <= LONGEST_SHORT_WORDS for answer in gold.answers)
+    short = any(len(answer.split()) <= LONGEST_HELD_WORDS for answer in gold.answers)
     return gold.answerable and bool(short or gold.meta.get("all_of"))
-
-
-def answer_text(row: Row) -> str:
-    """Return the answer without its markers; "" for a refusal and a failure."""
-    return "" if row.abstained or row.error else without_markers(row.answer)
 
 
 def _robust_parts(
@@ -193,15 +186,12 @@ def _in_order(figures: Mapping[str, Figure]) -> dict[str, Figure]:
 
 def _slices(scored: Sequence[Scored]) -> dict[str, dict[str, Figures]]:
     """Return the figures of each label that occurs, in the order of the labels; rare documents in one slice."""
-    members: dict[str, dict[str, list[Parts]]] = {by: defaultdict(list) for by in _SLICES}
+    members: dict[str, dict[str, list[Parts]]] = {by: defaultdict(list) for by in SLICES}
     own_slice = _frequent_documents(scored)
     for question in scored:
         for by, label in dict.fromkeys(_label(by, label, own_slice) for by, label in labels(question)):
             members[by][label].append(question.parts)
     return {by: {label: _figures(parts) for label, parts in sorted(found.items())} for by, found in members.items()}
-
-
-_SLICES = ("language", "kind", "answerability", "document")
 
 
 def _label(by: str, label: str, own_slice: set[str]) -> tuple[str, str]:
@@ -219,9 +209,9 @@ def _confident(scored: Sequence[Scored]) -> tuple[list[float | None], list[bool]
     Both are empty where an answer comes without a confidence: then there is no order.
     """
     known = [q for q in scored if "right" in q.parts or not q.gold.answerable]
-    answered = [not (q.row.abstained or q.row.error) for q in known]
-    confidence = [q.row.confidence if given else None for q, given in zip(known, answered, strict=True)]
-    if not any(answered) or any(c is None and given for c, given in zip(confidence, answered, strict=True)):
+    confidence = [q.row.confidence if q.row.answered else None for q in known]
+    answers = [q.row for q in known if q.row.answered]
+    if not answers or any(row.confidence is None for row in answers):
         return [], []
     return confidence, [q.value("right") == 1 for q in known]
 

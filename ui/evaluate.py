@@ -1,7 +1,6 @@
 """`fonte eval`, `fonte eval score`, `fonte compare`: files and settings to a run, its reports, the gate's verdict."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from eval.results import (
     MARKDOWN,
     RUN,
     SCORES,
-    SETTINGS,
     Scored,
     Scores,
     Stored,
@@ -29,6 +27,7 @@ from eval.results import (
     read_settings,
     write_scored,
     write_scores,
+    write_settings,
 )
 from index.access import read_texts
 from index.errors import BadRun
@@ -303,7 +302,7 @@ def _models(settings: Settings, judging: Judging, cache: Cache, load: _Generator
 def _write_run(out: Path, golds: Sequence[Gold], rows: Sequence[Row], scored: Sequence[Scored], scores: Scores) -> None:
     write_gold(out / GOLD, golds)
     write_run(out / RUN, rows)
-    write_text(out / SETTINGS, json.dumps(scores.settings, indent=2, ensure_ascii=False) + "\n")
+    write_settings(out, scores.settings)
     write_scored(out, scored)
     write_scores(scores, out / SCORES)
 

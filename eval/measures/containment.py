@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from eval.measures.normalise import as_spelled, normalise
 
 WORDS = 60
+LONGEST_HELD_WORDS = 12  # of an accepted answer: nobody repeats a longer one word for word
 
 
 def is_right(answer: str, accepted: Sequence[str], all_of: Sequence[str] = ()) -> bool:

@@ -57,11 +57,6 @@ MEASURES: dict[str, Measure] = {
 }
 
 
-def measure_of(name: str) -> Measure:
-    """Return the measure called `name`. Raises KeyError."""
-    return MEASURES[name]
-
-
 def amount(name: str, value: float | None, *, decimals: int = 1) -> str:
     """Return a value as a table shows it: 53.0 % of a share, 0.530 of a mean, - where there is none."""
     if value is None:
@@ -69,7 +64,6 @@ def amount(name: str, value: float | None, *, decimals: int = 1) -> str:
     return f"{100 * value:.{decimals}f} %" if MEASURES[name].share else f"{value:.{decimals + 2}f}"
 
 
-def signed(name: str, difference: float) -> str:
-    """Return a difference with its sign, in points of a hundred for a share: +5.0, or +0.050 for a mean."""
-    points = round(100 * difference, 1) if MEASURES[name].share else round(difference, 3)
-    return f"{points + 0.0:+.1f}" if MEASURES[name].share else f"{points + 0.0:+.3f}"  # + 0.0: no "-0.0"
+def signed(name: str, difference: float, *, decimals: int = 1) -> str:
+    """Return a difference with its sign, in points of a hundred for a share; a mean takes two decimals more."""
+    return f"{100 * difference:+z.{decimals}f}" if MEASURES[name].share else f"{difference:+z.{decimals + 2}f}"

@@ -11,11 +11,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from eval.compare import Comparison, Difference
+from eval.corpus import TextOf
 from eval.gate import Verdict
 from eval.measures.registry import MEASURES, amount
 from eval.report.outcomes import OUTCOMES, worst_first
 from eval.report.plots import difference_plot, plots
-from eval.report.questions import TextOf, passages_json, question_view
+from eval.report.questions import passages_json, question_view
 from eval.report.tables import (
     DIFFERENCE_COLUMNS,
     SETTINGS_COLUMNS,

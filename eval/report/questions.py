@@ -1,8 +1,9 @@
 """Each question of a run as an HTML report shows it, and the passages that its script puts in when one is opened."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from eval.corpus import TextOf
 from eval.data import Found, Quote
 from eval.measures.citations import verbatim
 from eval.measures.registry import MEASURES
@@ -11,7 +12,6 @@ from eval.report.tables import COSTS, cost_number
 from eval.report.visible import one_line, visible
 from eval.results import Scored
 
-TextOf = Callable[[str], str | None]
 Span = tuple[int, int]
 _LINE_CHARS = 200
 

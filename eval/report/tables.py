@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eval.compare import FEWEST, HINT, Comparison, Difference
+from eval.compare import FEWEST, HINT, Comparison, Difference, listed
 from eval.gate import Verdict
 from eval.measures.interval import Figure
 from eval.measures.registry import MEASURES, Measure, amount, signed
@@ -109,17 +109,12 @@ def comparison_lines(comparison: Comparison, against: str) -> list[str]:
     lines = [f"Before is {against}; {comparison.shared} questions are in both runs."]
     for ids, run in ((comparison.only_a, against), (comparison.only_b, "this run")):
         if ids:
-            lines.append(f"{len(ids)} only in {run}, left out: {_some(ids)}.")
+            lines.append(f"{len(ids)} only in {run}, left out: {listed(ids, most=_MOST_IDS)}.")
     if comparison.regraded:
-        named = _some(comparison.regraded)
+        named = listed(comparison.regraded, most=_MOST_IDS)
         lines.append(f"{len(comparison.regraded)} held against other gold pairs than before: {named}.")
     found = f"* significant, corrected for the number of tests ({comparison.alpha:g})"
     return [*lines, f"Differences of shares are in points of a hundred. {found}; ? a hint (p < {HINT:g})."]
-
-
-def _some(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else ""
-    return ", ".join(ids[:_MOST_IDS]) + more
 
 
 def difference_row(label: str, found: Difference) -> tuple[str, ...]:
