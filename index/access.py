@@ -81,6 +81,10 @@ def _check_settings(folder: Path, has: Mapping[str, str], embedder: Embedder) ->
     wanted = settings_for(embedder)
     if int(has["schema"]) > SCHEMA_VERSION:
         raise LibraryMismatch(f"The library at {folder} was made by a newer fonte: upgrade this one")
+    if int(has["schema"]) < SCHEMA_VERSION:
+        raise LibraryMismatch(
+            f"The library at {folder} was made by an earlier fonte: bring it up to date with fonte rebuild"
+        )
     if has["embedder"] != wanted["embedder"]:
         raise LibraryMismatch(
             f"The library at {folder} was built with the embedder {has['embedder_name']}, not {embedder.name}: "

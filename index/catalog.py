@@ -18,18 +18,22 @@ from numpy.typing import NDArray
 from index.embed import Vectors
 from index.terms import stems, telling_terms, terms
 from index.types import Chunk, Document
+from index.where import Condition, sql_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Keys = NDArray[np.int64]
 
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
-    id TEXT PRIMARY KEY, text TEXT NOT NULL, title TEXT NOT NULL, source TEXT NOT NULL, language TEXT NOT NULL,
-    published TEXT NOT NULL, outlet TEXT NOT NULL, author TEXT NOT NULL, pages TEXT NOT NULL, sha256 TEXT NOT NULL,
-    origin TEXT NOT NULL  -- the file it came from; "" for one that came from none
+    id TEXT PRIMARY KEY, title TEXT NOT NULL, source TEXT NOT NULL, language TEXT NOT NULL,
+    published TEXT NOT NULL, outlet TEXT NOT NULL, author TEXT NOT NULL, sha256 TEXT NOT NULL,
+    origin TEXT NOT NULL,  -- the file it came from; "" for one that came from none
+    characters INTEGER NOT NULL, pages TEXT NOT NULL
 );
+-- Apart, so that listing and filtering documents reads none of them.
+CREATE TABLE texts (document_id TEXT PRIMARY KEY REFERENCES documents (id), text TEXT NOT NULL);
 CREATE TABLE chunks (
     key INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice, so a key says which vector is meant
     document_id TEXT NOT NULL REFERENCES documents (id), id TEXT NOT NULL,
@@ -39,7 +43,7 @@ CREATE INDEX chunks_by_document ON chunks (document_id);
 CREATE TABLE vectors (key INTEGER PRIMARY KEY REFERENCES chunks (key), vector BLOB NOT NULL  /* float32 */);
 CREATE VIRTUAL TABLE lexical USING fts5 (title, terms, stems, tokenize = "unicode61 remove_diacritics 0");
 """
-_DOCUMENT_FIELDS = "id, text, title, source, language, published, outlet, author, pages, sha256"
+_ROW_FIELDS = "id, title, source, language, published, outlet, author, sha256, origin, characters"
 _LEXICAL_WEIGHTS = "1.0, 1.0, 1.0"  # of title, terms, stems
 _VARIABLES_AT_ONCE = 900  # SQLite's oldest limit on the question marks of a statement is 999
 
@@ -121,10 +125,7 @@ class Catalog:
         with self._transaction() as database:
             _delete(database, document.id)
             database.execute("INSERT OR IGNORE INTO settings VALUES ('dimension', ?)", (str(vectors.shape[1]),))
-            database.execute(
-                f"INSERT INTO documents ({_DOCUMENT_FIELDS}, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*_document_values(document), origin),
-            )
+            _insert_document(database, document, origin)
             for chunk, vector in zip(chunks, vectors, strict=True):
                 _insert_chunk(database, document, chunk, vector)
             _advance(database)
@@ -138,21 +139,18 @@ class Catalog:
 
     def rows(self) -> list[DocumentRow]:
         """Return every document without its text, by id."""
-        return [
-            DocumentRow(*row)
-            for row in self._rows(
-                "SELECT d.id, title, source, language, published, outlet, author, sha256, origin, length(text), "
-                "count(c.key) FROM documents d LEFT JOIN chunks c ON c.document_id = d.id GROUP BY d.id ORDER BY d.id"
-            )
-        ]
+        counted = "SELECT document_id, count(*) AS chunks FROM chunks GROUP BY document_id"
+        query = f"SELECT {_ROW_FIELDS}, coalesce(chunks, 0) FROM documents LEFT JOIN ({counted}) ON document_id = id"
+        return [DocumentRow(*row) for row in self._rows(f"{query} ORDER BY id")]
 
     def document(self, document_id: str) -> Document | None:
         """Return a document with its text, None where there is none of that id."""
-        rows = self._rows(f"SELECT {_DOCUMENT_FIELDS} FROM documents WHERE id = ?", (document_id,))
-        if not rows:
-            return None
-        fields = dict(zip(_DOCUMENT_FIELDS.split(", "), rows[0], strict=True))
-        return Document(**fields | {"pages": tuple(json.loads(fields["pages"]))})
+        fields = "id, text, title, source, language, published, outlet, author, pages, sha256"
+        query = f"SELECT {fields} FROM documents JOIN texts ON document_id = id WHERE id = ?"
+        for row in self._rows(query, (document_id,)):
+            told = dict(zip(fields.split(", "), row, strict=True))
+            return Document(**told | {"pages": tuple(json.loads(told["pages"]))})
+        return None
 
     def chunk_count(self) -> int:
         """Return how many chunks there are."""
@@ -188,10 +186,18 @@ class Catalog:
         query = "SELECT key, language FROM chunks JOIN documents ON documents.id = document_id ORDER BY key"
         return dict(self._rows(query))
 
-    def lexical(self, question: str, language: str, *, limit: int) -> list[tuple[int, float]]:
+    def keys_where(self, where: Sequence[Condition]) -> Keys:
+        """Return the keys of the chunks `(n,)`, ascending, whose documents fit every condition."""
+        query, values = _keys_where(where)
+        return np.array([key for (key,) in self._rows(f"{query} ORDER BY key", values)], dtype=np.int64)
+
+    def lexical(
+        self, question: str, language: str, *, limit: int, where: Sequence[Condition] = ()
+    ) -> list[tuple[int, float]]:
         """Return `(key, BM25 score)` of the chunks that share terms with `question`, best first; higher is better.
 
-        Terms match as they are and stemmed by the rules of `language`. Nothing in `question` is query syntax.
+        Terms match as they are and stemmed by the rules of `language`. Nothing in `question` is query syntax. Only
+        documents that fit every condition of `where` are looked at.
         """
         plain, stemmed = telling_terms(question, language)
         if not plain:
@@ -199,11 +205,13 @@ class Catalog:
         match = f"{{title terms}} : ({_any_of(plain)})"
         if stemmed:
             match += f" OR stems : ({_any_of(stemmed)})"
+        subquery, values = _keys_where(where)
+        among = f"AND rowid IN ({subquery})" if where else ""
         query = (
             f"SELECT rowid, -bm25(lexical, {_LEXICAL_WEIGHTS}) AS score FROM lexical "
-            "WHERE lexical MATCH ? ORDER BY score DESC, rowid LIMIT ?"
+            f"WHERE lexical MATCH ? {among} ORDER BY score DESC, rowid LIMIT ?"
         )
-        return [(key, score) for key, score in self._rows(query, (match, limit))]
+        return [(key, score) for key, score in self._rows(query, (match, *values, limit))]
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -220,6 +228,20 @@ class Catalog:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+
+
+def _keys_where(where: Sequence[Condition]) -> tuple[str, list[str]]:
+    """Return the query for the keys of chunks whose documents fit, and its values."""
+    condition, values = sql_of(where)
+    return f"SELECT key FROM chunks WHERE document_id IN (SELECT id FROM documents WHERE {condition})", values
+
+
+def _insert_document(database: sqlite3.Connection, document: Document, origin: str) -> None:
+    d = document
+    values = (d.id, d.title, d.source, d.language, d.published, d.outlet, d.author, d.sha256, origin, len(d.text))
+    marks = ", ".join("?" * (len(values) + 1))
+    database.execute(f"INSERT INTO documents ({_ROW_FIELDS}, pages) VALUES ({marks})", (*values, json.dumps(d.pages)))
+    database.execute("INSERT INTO texts VALUES (?, ?)", (d.id, d.text))
 
 
 def _insert_chunk(database: sqlite3.Connection, document: Document, chunk: Chunk, vector: NDArray[np.float32]) -> None:
@@ -240,17 +262,12 @@ def _delete(database: sqlite3.Connection, document_id: str) -> None:
     database.execute(f"DELETE FROM lexical WHERE rowid {of_document}", (document_id,))
     database.execute(f"DELETE FROM vectors WHERE key {of_document}", (document_id,))
     database.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
+    database.execute("DELETE FROM texts WHERE document_id = ?", (document_id,))
     database.execute("DELETE FROM documents WHERE id = ?", (document_id,))
 
 
 def _advance(database: sqlite3.Connection) -> None:
     database.execute("UPDATE settings SET value = CAST(value AS INTEGER) + 1 WHERE name = 'generation'")
-
-
-def _document_values(document: Document) -> tuple[str, ...]:
-    d = document
-    pages = json.dumps(d.pages)
-    return d.id, d.text, d.title, d.source, d.language, d.published, d.outlet, d.author, pages, d.sha256
 
 
 def _any_of(words: Sequence[str]) -> str:

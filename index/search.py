@@ -28,15 +28,18 @@ def nearest(
     *,
     limit: int,
     also: Sequence[int] = (),
+    allowed: NDArray[np.int64] | None = None,
 ) -> Scores:
     """Return the exact cosines, less handicaps, of the `limit` chunks nearest to `vector` and of those of `also`.
 
     `keys` and `handicaps` `(n,)` belong to `vectors` `(n, dimension)`; `keys` are ascending, what `also` lacks in them
-    is left out.
+    is left out. Only the places `allowed` in them count where these are given.
     """
+    similarity = vectors @ vector - handicaps if len(keys) else np.zeros(0, dtype=np.float32)
+    if allowed is not None:
+        keys, similarity = keys[allowed], similarity[allowed]
     if not len(keys):
         return {}
-    similarity = vectors @ vector - handicaps
     wanted = np.argpartition(-similarity, min(limit, len(keys)) - 1)[:limit]
     positions = np.minimum(np.searchsorted(keys, np.array(also, dtype=np.int64)), len(keys) - 1)
     wanted = np.union1d(wanted, positions[keys[positions] == also]) if len(also) else wanted

@@ -203,7 +203,7 @@ def test_large_library_is_searched_by_chroma_with_the_same_result(library: Libra
     exact = library.search("cosa77 del documento", k=10)
     library.close()
     with Library.open(library.folder, library.embedder, exact_up_to=10) as large:
-        assert large._view().vectors is None
+        assert large._finder.view().vectors is None
         found = large.search("cosa77 del documento", k=10)
         assert large._chroma._store is not None
     assert found[0].document.id == "d077"
