@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from eval.data import Gold
-from index.chunk import CHUNK_TOKENS, CHUNKER
 from index.embed import Embedder
 from index.errors import BadGold
 from index.library import Library, Progress
 from index.load import Failure, SourceFile, find_files, load_documents
 from index.types import Document
+from index.windows import CUTTING
 
 TextOf = Callable[[str], str | None]
 """A document's text by its id, None where there is no such document."""
@@ -74,7 +74,7 @@ def _documents(files: Sequence[SourceFile], failures: list[Failure]) -> Iterator
 
 
 def _fingerprint(documents: Sequence[Document], embedder: Embedder) -> str:
-    digest = hashlib.sha256(f"{embedder.fingerprint}\n{CHUNKER}/{CHUNK_TOKENS}".encode())
+    digest = hashlib.sha256(f"{embedder.fingerprint}\n{CUTTING}".encode())
     for document in documents:
         digest.update(f"\n{json.dumps([document.id, document.sha256])}".encode())
     return digest.hexdigest()[:32]

@@ -14,6 +14,8 @@ import rag
 from eval.data import Found, Gold, Quote, Row
 from index.embed import Embedder
 from index.library import Library
+from index.where import Condition
+from rag.conversation import asked_before
 from rag.messages import PROMPTS
 from rag.types import Answer, Turn
 
@@ -69,19 +71,22 @@ class FonteSystem:
 
 
 class SearchSystem:
-    """The search alone: `k` documents for each question without its history."""
+    """The search alone: `k` documents for each question, with `history` in the light of those before it."""
 
     at_once = 1
 
-    def __init__(self, library: Library, k: int) -> None:
-        self._library, self._k = library, k
+    def __init__(self, library: Library, k: int, *, history: bool = True, where: Sequence[Condition] = ()) -> None:
+        self._library, self._k, self._history, self._where = library, k, history, where
         self.all_known = _is_here(library.embedder)
-        self.settings: Mapping[str, object] = {**_library_settings(library), "k": k}
+        asked = {"k": k, "history": history, "where": [str(condition) for condition in where]}
+        self.settings: Mapping[str, object] = {**_library_settings(library), **asked}
 
     def ask(self, gold: Gold) -> Row:
         """Return the row of a question."""
         start = time.perf_counter()
-        passages = self._library.search(gold.question, k=self._k * _CHUNKS_PER_DOCUMENT)
+        earlier = asked_before(gold.meta.get("history", [])) if self._history else ""
+        count = self._k * _CHUNKS_PER_DOCUMENT
+        passages = self._library.search(gold.question, k=count, where=self._where, context=earlier)
         total_s = time.perf_counter() - start
         return Row(
             gold.id,
@@ -118,7 +123,7 @@ def code_fingerprint() -> str:
     """Return a SHA-256 over the code that answers: rows made before a change must not pass for rows made after."""
     digest = hashlib.sha256(Path(__file__).read_bytes())  # how an answer becomes a row
     for package in (index, prompts, rag):
-        for file in sorted(Path(package.__path__[0]).glob("*.py")):
+        for file in sorted(Path(package.__path__[0]).rglob("*.py")):
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
@@ -127,6 +132,7 @@ def _library_settings(library: Library) -> dict[str, object]:
     return {
         "library": library.fingerprint,
         "embedder": library.embedder.fingerprint,
+        "reranker": library.reranker.fingerprint if library.reranker else "",
         "code": code_fingerprint(),
         "engines": {name: version(name) for name in _ENGINES},
     }

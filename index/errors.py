@@ -4,6 +4,7 @@
       LibraryMissing          no library in the data folder yet
       LibraryBusy             another process is writing to the library
       LibraryMismatch         the library was built with another embedder or chunker
+      BadBackup               a backup that is damaged, or made by a newer fonte
       UnreadableFile          one file could not become a document (collected, reported together)
       ModelUnavailable        weights are missing, damaged or cannot be fetched
       GenerationFailed        the language model did not answer
@@ -31,6 +32,10 @@ class LibraryBusy(FonteError):
 
 class LibraryMismatch(FonteError):
     """The library was built with other settings than the ones asked for."""
+
+
+class BadBackup(FonteError):
+    """A backup is damaged, or a newer fonte made it."""
 
 
 class UnreadableFile(FonteError):

@@ -4,7 +4,7 @@ Everything that a search needs of a library is held here; `library.py` opens, fi
 """
 
 import logging
-from collections import Counter
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,21 +14,33 @@ from numpy.typing import NDArray
 
 from index.bias import LanguageBias, language_bias
 from index.catalog import Catalog
+from index.chroma_child import StoreFailed
 from index.embed import Vectors
 from index.errors import FonteError
 from index.language import detect_language
-from index.search import CANDIDATES, Scores, cosines, deviation, fuse, nearest, spread
+from index.search import CANDIDATES, LEAST_ALIKE, Scores, cosines, deviation, fuse, nearest, says_the_same, spread
 from index.types import Chunk, Document, Passage
 from index.vectors import ChromaVectors
 from index.where import Condition
+from index.windows import with_best_window
 
 log = logging.getLogger(__name__)
 
-# Up to here every vector is compared: 100,000 of 384 numbers take about 30 ms and are never wrong, while Chroma's
+# Up to here every vector is compared: 200,000 of 384 numbers take 32 ms and 300 MB and are never wrong, while Chroma's
 # query() is known to leave out live records (chroma-core/chroma#7758). Above, Chroma proposes and we compare.
-EXACT_UP_TO = 100_000
+EXACT_UP_TO = 200_000
 
 _SAMPLE = 2_000  # vectors that show how far apart cosines lie
+_READ_AT_MOST = 20_000  # vectors of documents that fit a condition, to be read for one search
+_FEWEST_PROPOSED = 20  # by the vector store; where so few fit a condition, every vector is compared
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is searched for. `vector` is of unit length."""
+
+    text: str
+    vector: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,27 @@ class View:
     language: str  # of most documents
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What was read of the chunks, so that after a change only what is new is read. Never written to where it is read.
+
+    A key is never used twice, and what belongs to it never changes: keys come at the end, and go.
+    """
+
+    keys: NDArray[np.int64]  # ascending
+    languages: tuple[str, ...]
+    spoken: NDArray[np.int64]  # the place in `languages` of each of `keys`
+    room: Vectors | None  # begins with the vectors of `keys`; None where there are too many to hold
+
+    @property
+    def vectors(self) -> Vectors | None:
+        """The vectors of `keys` `(n, dimension)`."""
+        return None if self.room is None else self.room[: len(self.keys)]
+
+
+NO_ROWS = Rows(np.zeros(0, dtype=np.int64), (), np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32))
+
+
 class Finder:
     """Searches a catalog. Safe to use from several threads."""
 
@@ -52,28 +85,41 @@ class Finder:
         self._chroma = chroma
         self._exact_up_to = exact_up_to
         self._view_held: View | None = None
+        self._rows_held = NO_ROWS
+        self._allowed_at = lru_cache(maxsize=8)(self._find_allowed)
         self._document_at = lru_cache(maxsize=32)(self._load_document)
 
-    def find(
-        self, query: str, vector: NDArray[np.float32], *, k: int, where: Sequence[Condition] = ()
-    ) -> list[Passage]:
-        """Return the `k` best passages for `query`, whose unit vector is `vector`, among documents that fit `where`.
+    def find(self, questions: Sequence[Question], *, k: int, where: Sequence[Condition] = ()) -> list[Passage]:
+        """Return the `k` best passages by the mean of their scores for `questions`, among documents that fit `where`.
 
-        No document takes more than a third of the places, rounded up, while others have something to say.
+        No document takes more than a third of the places, rounded up, and none says the same as one before it, while
+        others have something to say.
         """
         with self._catalog.reading():
-            allowed = self._catalog.keys_where(where) if where else None
-            language = detect_language(query) or self.view().language
+            allowed = self._allowed_at(tuple(where), self._catalog.generation) if where else None
             limit = max(CANDIDATES, k)
-            lexical = dict(self._catalog.lexical(query, language, limit=limit, where=where))
-            fair, dense = self._dense(vector, limit=limit, also=sorted(lexical), allowed=allowed)
-            chunks = self._catalog.chunk_spans(sorted(fair))
-            fused = fuse(fair, lexical, deviation=deviation(vector, self.view().sample))
+            lexical = [self._lexical(question, limit, where) for question in questions]
+            near = [
+                self._fair(question.vector, limit=limit, also=sorted(found), allowed=allowed)
+                for question, found in zip(questions, lexical, strict=True)
+            ]
+            chunks = self._catalog.chunk_spans(sorted({key for found in near for key in found}))
+            if not chunks:
+                return []
+            keys = np.array(list(chunks), dtype=np.int64)
+            vectors = self._vectors(keys)
+            windows = self._catalog.windows_of(keys.tolist())
+            scored = [
+                self._score(question.vector, keys, vectors, windows, found)
+                for question, found in zip(questions, lexical, strict=True)
+            ]
+            dense, fused = (_mean([of_question[i] for of_question in scored]) for i in (0, 1))
+            terms = _mean([{key: found.get(key, 0.0) for key in chunks} for found in lexical])
             ranked = sorted(chunks, key=lambda key: (-fused[key], chunks[key].id))
-            ranked = spread(ranked, {key: chunk.document_id for key, chunk in chunks.items()}, most=-(-k // 3))[:k]
+            ranked = self._varied(ranked, chunks, dict(zip(keys.tolist(), vectors, strict=True)), k)
             return [
-                self._passage(chunks[key], rank, fused[key], {"dense": dense[key], "lexical": lexical.get(key, 0.0)})
-                for rank, key in enumerate(ranked, start=1)
+                self._passage(chunks[key], rank, fused[key], {"dense": dense[key], "lexical": terms[key]})
+                for rank, key in enumerate(ranked[:k], start=1)
             ]
 
     def document(self, document_id: str) -> Document:
@@ -85,33 +131,108 @@ class Finder:
         """Return what is known of the catalog's present generation; only called while reading."""
         generation = self._catalog.generation
         if self._view_held is None or self._view_held.generation != generation:
-            rows = self._catalog.rows()
-            spoken = self._catalog.languages()
-            keys = np.array(list(spoken), dtype=np.int64)
-            few = len(keys) <= self._exact_up_to
-            vectors = self._catalog.vectors()[1] if few else None
-            sampled, sample = self._catalog.vectors_of(keys[:: len(keys) // _SAMPLE + 1].tolist())
-            bias = language_bias(sample, [spoken[key] for key in sampled.tolist()])
-            codes = bias.codes(list(spoken.values()))
-            languages = Counter(row.language for row in rows if row.language)
-            language = languages.most_common(1)[0][0] if languages else ""
-            self._view_held = View(generation, keys, vectors, sample, bias, codes, language)
+            if self._view_held is not None and self._view_held.generation > generation:  # another catalog's contents
+                self._rows_held = NO_ROWS
+            self._rows_held = read_rows(self._catalog, self._rows_held, exact_up_to=self._exact_up_to)
+            self._view_held = self._view_of(generation, self._rows_held)
         return self._view_held
 
-    def _dense(
-        self, vector: NDArray[np.float32], *, limit: int, also: Sequence[int], allowed: NDArray[np.int64] | None
+    def _view_of(self, generation: int, rows: Rows) -> View:
+        step = len(rows.keys) // _SAMPLE + 1
+        if rows.vectors is None:
+            sample = self._catalog.vectors_of(rows.keys[::step].tolist())[1]
+        else:
+            sample = rows.vectors[::step].copy()
+        bias = language_bias(sample, [rows.languages[place] for place in rows.spoken[::step].tolist()])
+        codes = bias.codes(rows.languages)[rows.spoken]
+        return View(generation, rows.keys, rows.vectors, sample, bias, codes, self._catalog.main_language())
+
+    def _find_allowed(self, where: tuple[Condition, ...], generation: int) -> NDArray[np.int64]:
+        return self._catalog.keys_where(where)
+
+    def _lexical(self, question: Question, limit: int, where: Sequence[Condition]) -> Scores:
+        language = detect_language(question.text) or self.view().language
+        return dict(self._catalog.lexical(question.text, language, limit=limit, where=where))
+
+    def _vectors(self, keys: NDArray[np.int64]) -> Vectors:
+        view = self.view()
+        if view.vectors is None:
+            return self._catalog.vectors_of(keys.tolist())[1]
+        return view.vectors[np.searchsorted(view.keys, keys)]
+
+    def _score(
+        self,
+        vector: NDArray[np.float32],
+        keys: NDArray[np.int64],
+        vectors: Vectors,
+        windows: Mapping[int, Vectors],
+        lexical: Mapping[int, float],
     ) -> tuple[Scores, Scores]:
-        """Return the nearest chunks and those of `also`, whose terms match: scores fair to languages, and cosines.
+        """Return how near the question's `vector` is to each of the chunks `keys`, and that fused with `lexical`."""
+        view = self.view()
+        handicaps = view.bias.handicaps(vector, view.codes[np.searchsorted(view.keys, keys)])
+        dense = cosines(vector, keys, vectors, np.zeros(len(keys), dtype=np.float32))
+        dense |= {key: with_best_window(dense[key], of_chunk, vector) for key, of_chunk in windows.items()}
+        fair = {key: dense[key] - float(handicap) for key, handicap in zip(keys.tolist(), handicaps, strict=True)}
+        return dense, fuse(fair, lexical, deviation=deviation(vector, view.sample))
+
+    def _varied(
+        self, ranked: Sequence[int], chunks: Mapping[int, Chunk], vectors: Mapping[int, NDArray[np.float32]], k: int
+    ) -> list[int]:
+        """Return `ranked` with repetitions, and what exceeds a document's share of `k` places, at the end."""
+        documents = {key: chunk.document_id for key, chunk in chunks.items()}
+
+        def same(key: int, other: int) -> bool:
+            if documents[key] == documents[other] or vectors[key] @ vectors[other] < LEAST_ALIKE:
+                return False
+            return says_the_same(*(self._with_text(chunks[each])[1].text for each in (key, other)))
+
+        return spread(ranked, documents, same, places=k)
+
+    def _fair(
+        self,
+        vector: NDArray[np.float32],
+        *,
+        limit: int,
+        also: Sequence[int],
+        allowed: NDArray[np.int64] | None,
+    ) -> Scores:
+        """Return the nearest chunks and those of `also`, whose terms match, with their cosines less handicaps.
 
         Only chunks of `allowed` (ascending) where that is given; `also` must be among them.
         """
         view = self.view()
         handicaps = view.bias.handicaps(vector, view.codes)
-        fair = self._fair(vector, handicaps, limit=limit, also=also, allowed=allowed)
-        places = np.searchsorted(view.keys, np.array(list(fair), dtype=np.int64))
-        return fair, {key: fair[key] + float(handicaps[place]) for key, place in zip(fair, places, strict=True)}
+        if view.vectors is not None:
+            places = None if allowed is None else np.searchsorted(view.keys, allowed)
+            return nearest(vector, view.keys, view.vectors, handicaps, limit=limit, also=also, allowed=places)
+        if allowed is not None and len(allowed) <= _READ_AT_MOST:
+            return self._compared(vector, allowed, handicaps)
+        if self._chroma.generation() == view.generation:
+            try:
+                proposed = self._proposed(vector, limit=limit, allowed=allowed)
+                if len(proposed) >= min(limit, _FEWEST_PROPOSED):
+                    return self._compared(vector, np.union1d(proposed, np.array(also, dtype=np.int64)), handicaps)
+            except StoreFailed as error:
+                log.warning("the vector store %s; every vector is compared instead", error)
+        return self._scan(vector, handicaps, limit=limit, also=also, allowed=allowed)
 
-    def _fair(
+    def _compared(
+        self, vector: NDArray[np.float32], wanted: NDArray[np.int64], handicaps: NDArray[np.float32]
+    ) -> Scores:
+        """Return the fair scores of the chunks `wanted`, whose vectors are read for it."""
+        keys, vectors = self._catalog.vectors_of(wanted.tolist())
+        return cosines(vector, keys, vectors, handicaps[np.searchsorted(self.view().keys, keys)])
+
+    def _proposed(
+        self, vector: NDArray[np.float32], *, limit: int, allowed: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        """Return the keys that Chroma takes for the nearest, of `allowed` where that is given; perhaps too few."""
+        among = 1.0 if allowed is None else len(allowed) / len(self.view().keys)
+        proposed = np.array(self._chroma.nearest(vector, limit=int(limit / among)), dtype=np.int64)
+        return proposed if allowed is None else np.intersect1d(proposed, allowed)
+
+    def _scan(
         self,
         vector: NDArray[np.float32],
         handicaps: NDArray[np.float32],
@@ -120,22 +241,17 @@ class Finder:
         also: Sequence[int],
         allowed: NDArray[np.int64] | None,
     ) -> Scores:
-        view = self.view()
-        if view.vectors is not None:
-            places = None if allowed is None else np.searchsorted(view.keys, allowed)
-            return nearest(vector, view.keys, view.vectors, handicaps, limit=limit, also=also, allowed=places)
-        if allowed is not None:
-            keys, vectors = self._catalog.vectors_of(allowed.tolist())
-            places = np.searchsorted(view.keys, keys)
-            return nearest(vector, keys, vectors, handicaps[places], limit=limit, also=also)
-        if self._chroma.generation() == view.generation:
-            try:
-                proposed = self._chroma.nearest(vector, limit=limit)
-                keys, vectors = self._catalog.vectors_of(sorted({*proposed, *also}))
-                return cosines(vector, keys, vectors, handicaps[np.searchsorted(view.keys, keys)])
-            except Exception:
-                log.warning("the vector store failed; every vector is compared instead", exc_info=True)
-        return nearest(vector, *self._catalog.vectors(), handicaps, limit=limit, also=also)
+        """Return what `nearest` would of all vectors, read in parts, since there are too many to hold."""
+        nearest_of: Scores = {}
+        wanted: Scores = {}
+        for keys, vectors in self._catalog.vectors_in_parts():
+            places = None if allowed is None else np.flatnonzero(np.isin(keys, allowed, assume_unique=True))
+            own = handicaps[np.searchsorted(self.view().keys, keys)]
+            found = nearest(vector, keys, vectors, own, limit=limit, also=also, allowed=places)
+            wanted |= {key: found[key] for key in also if key in found}
+            best = sorted((nearest_of | found).items(), key=lambda item: (-item[1], item[0]))
+            nearest_of = dict(best[:limit])
+        return nearest_of | wanted
 
     def _load_document(self, document_id: str, generation: int) -> Document:
         document = self._catalog.document(document_id)
@@ -144,6 +260,59 @@ class Finder:
         return document
 
     def _passage(self, span: Chunk, rank: int, score: float, scores: Mapping[str, float]) -> Passage:
-        document = self._document_at(span.document_id, self.view().generation)
-        chunk = replace(span, text=document.text[span.start : span.end])
+        document, chunk = self._with_text(span)
         return Passage(chunk, document, score, rank, scores)
+
+    def _with_text(self, span: Chunk) -> tuple[Document, Chunk]:
+        document = self._document_at(span.document_id, self.view().generation)
+        return document, replace(span, text=document.text[span.start : span.end])
+
+
+def _mean(scores: Sequence[Scores]) -> Scores:
+    """Return the mean of each key's scores; all have the same keys."""
+    return {key: sum(of_question[key] for of_question in scores) / len(scores) for key in scores[0]}
+
+
+def read_rows(catalog: Catalog, held: Rows, *, exact_up_to: int) -> Rows:
+    """Return what the catalog holds now, given what it once held; only called while reading.
+
+    Reads what was put in since and, where something was taken out, all keys.
+    """
+    last = int(held.keys[-1]) if len(held.keys) else 0
+    stays: slice | NDArray[np.bool_] = slice(None)
+    if catalog.chunk_count(up_to=last) != len(held.keys):
+        stays = np.isin(held.keys, catalog.keys_up_to(last), assume_unique=True)
+    fresh = catalog.languages(after=last)
+    languages = tuple(dict.fromkeys([*held.languages, *fresh.values()]))
+    place = {language: i for i, language in enumerate(languages)}
+    keys = np.append(held.keys[stays], np.array(list(fresh), dtype=np.int64))
+    spoken = np.append(held.spoken[stays], np.array([place[language] for language in fresh.values()], dtype=np.int64))
+    if len(keys) > exact_up_to:
+        return Rows(keys, languages, spoken, None)
+    if held.vectors is None:
+        held, stays, last = NO_ROWS, slice(None), 0
+    read, vectors = catalog.vectors(after=last)
+    if not np.array_equal(read, keys[len(keys) - len(read) :]):
+        raise sqlite3.DatabaseError("the vectors of some passages are missing")
+    return Rows(keys, languages, spoken, _joined(held, stays, vectors, len(keys)))
+
+
+def _joined(held: Rows, stays: "slice | NDArray[np.bool_]", new: Vectors, count: int) -> Vectors:
+    """Return room that begins with those of the held vectors that stay and then `new`, `count` in all.
+
+    Where there is room after the held ones, `new` is written there: views of before end in front of it. Else all are
+    copied, with a quarter to spare.
+    """
+    room, kept = held.room, count - len(new)
+    assert room is not None
+    if not len(new) and isinstance(stays, slice):
+        return room
+    if not kept:
+        return new
+    if not isinstance(stays, slice) or len(room) < count:
+        larger = np.empty((count + count // 4, room.shape[1]), dtype=np.float32)
+        larger[:kept] = room[: len(held.keys)][stays]
+        room = larger
+    if len(new):
+        room[kept:count] = new
+    return room

@@ -10,6 +10,9 @@ LANGUAGES = (
     "th", "tr", "uk", "ur", "vi", "zh",
 )  # fmt: skip
 _ENOUGH_CHARACTERS = 4_000
+_PLAIN, _PLAIN_LETTERS = 0.99, 100
+# Which the detector itself may mix up.
+_ALIKE = ({"hr", "sr", "sl"}, {"da", "no"}, {"cs", "sk"}, {"ca", "es", "pt"}, {"fa", "ur", "ar"}, {"bg", "ru", "uk"})
 
 
 def detect_language(text: str, *, least_confidence: float = 0.35) -> str:
@@ -17,11 +20,30 @@ def detect_language(text: str, *, least_confidence: float = 0.35) -> str:
 
     A lone word or name is rarely enough: let the caller fall back on the language of what was found.
     """
+    language, confidence = _classify(text)
+    return language if confidence >= least_confidence else ""
+
+
+def choose_language(text: str, *, declared: str) -> str:
+    """Return the language that a file says it is in, unless its text is plainly in another; else the detected one.
+
+    Many Italian sites keep the lang="en" of the template they were made from.
+    """
+    if not declared:
+        return detect_language(text)
+    language, confidence = _classify(text)
+    is_plain = confidence >= _PLAIN and sum(map(str.isalpha, text[:_ENOUGH_CHARACTERS])) >= _PLAIN_LETTERS
+    if not is_plain or declared not in LANGUAGES or any({declared, language} <= group for group in _ALIKE):
+        return declared
+    return language
+
+
+def _classify(text: str) -> tuple[str, float]:
     sample = text[:_ENOUGH_CHARACTERS].strip()
-    if not any(c.isalpha() for c in sample):
-        return ""
+    if not any(map(str.isalpha, sample)):
+        return "", 0.0
     language, confidence = _identifier().classify(sample)
-    return str(language) if confidence >= least_confidence else ""
+    return str(language), float(confidence)
 
 
 @cache

@@ -6,6 +6,7 @@
 """
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,12 @@ from index.access import check_dimension, locked, open_catalog, settings_for, to
 from index.add import Adding, AddReport, Progress, content_hash
 from index.catalog import Catalog, DocumentRow
 from index.embed import Embedder
-from index.errors import BadQuestion, FonteError, LibraryBusy
-from index.finder import EXACT_UP_TO, Finder
+from index.errors import BadQuestion, FonteError
+from index.finder import EXACT_UP_TO, Finder, Question
 from index.load import MAX_FILE_MB, Failure, find_files
+from index.rerank import RERANKED, Reranker, reranked
 from index.types import Document, Passage
+from index.upkeep import StoreState, Upkeep
 from index.vectors import ChromaVectors
 from index.where import Condition
 
@@ -38,9 +41,11 @@ class Library:
     def __init__(self, folder: Path, embedder: Embedder, catalog: Catalog, *, exact_up_to: int = EXACT_UP_TO) -> None:
         self.folder = folder
         self.embedder = embedder
+        self.reranker: Reranker | None = None  # puts the best passages in order again
         self._catalog = catalog
         self._chroma = ChromaVectors(folder / "chroma")
         self._finder = Finder(catalog, self._chroma, exact_up_to=exact_up_to)
+        self._upkeep = Upkeep(catalog, self._chroma, exact_up_to=exact_up_to)
         self._fingerprint_held = (-1, "")  # and the generation that it is of
 
     @classmethod
@@ -49,17 +54,13 @@ class Library:
     ) -> "Library":
         """Return the library in `folder`; with `create`, a new one where there is none.
 
-        Where the vector store is missing or behind it is made again, unless another process is writing just now.
+        Where the vector store is missing, behind or damaged it is made again, while searches compare every vector.
         Raises LibraryMissing, LibraryMismatch, LibraryBusy, and FonteError where the catalog cannot be read.
         """
         with told_plainly(folder):
             catalog = open_catalog(folder, embedder, create=create)
-            library = cls(folder, embedder, catalog, exact_up_to=exact_up_to)
-            try:
-                library._heal()
-            except BaseException:
-                library.close()
-                raise
+        library = cls(folder, embedder, catalog, exact_up_to=exact_up_to)
+        library._upkeep.begin()
         return library
 
     def __enter__(self) -> "Library":
@@ -71,7 +72,8 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Close its files."""
+        """Close its files. A vector store that is being made is given up."""
+        self._upkeep.stop()
         self._chroma.close()
         self._catalog.close()
 
@@ -87,35 +89,53 @@ class Library:
     @property
     def fingerprint(self) -> str:
         """A hash of everything that decides what a search finds: documents, embedder, chunker."""
-        with self._catalog.reading():
+        with self._told(), self._catalog.reading():
             generation = self._catalog.generation
             if self._fingerprint_held[0] != generation:
                 held = [settings_for(self.embedder), [(row.id, row.sha256) for row in self._catalog.rows()]]
                 self._fingerprint_held = generation, content_hash(held)
             return self._fingerprint_held[1]
 
-    def documents(self) -> list[DocumentRow]:
-        """Return all documents without their texts, by id."""
-        return self._catalog.rows()
+    @property
+    def store_state(self) -> StoreState:
+        """Whether the vector store holds what the catalog holds; right answers do not depend on it (see Upkeep)."""
+        return self._upkeep.state
+
+    def wait_for_store(self, timeout_s: float) -> bool:
+        """Wait while the vector store is looked at or made again; return whether it is ready."""
+        return self._upkeep.wait(timeout_s)
+
+    def documents(self, where: Sequence[Condition] = ()) -> list[DocumentRow]:
+        """Return the documents that fit `where`, without their texts, by id."""
+        with self._told():
+            return self._catalog.rows(where)
 
     def document(self, document_id: str) -> Document:
         """Return a document with its text. Raises FonteError where there is none."""
-        return self._finder.document(document_id)
+        with self._told():
+            return self._finder.document(document_id)
 
-    def search(self, query: str, *, k: int = 10, where: Sequence[Condition] = ()) -> list[Passage]:
+    def search(self, query: str, *, k: int = 10, where: Sequence[Condition] = (), context: str = "") -> list[Passage]:
         """Return the `k` best passages for `query`, best first; fewer where there are fewer. Raises BadQuestion.
 
-        Only documents that fit every condition of `where` are searched. No document takes more than a third of the
-        places, rounded up, while others have something to say.
+        Only documents that fit every condition of `where` are searched. `context` is what was asked before: then half
+        of a passage's score is for the query alone, half for the query after it. No document takes more than a third
+        of the places, rounded up, and no passage repeats one before it, while others have something to say.
         """
         query = query.strip()[:_READ_CHARACTERS]
         if not query:
             raise BadQuestion("The question is empty: type what you want to know")
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}")
-        vector = self._unit_vector(query)
-        with told_plainly(self.folder):
-            return self._finder.find(query, vector, k=k, where=where)
+        with self._told():
+            texts = [query, f"{context.strip()[:_READ_CHARACTERS]} {query}"] if context.strip() else [query]
+            questions = [Question(text, self._unit_vector(text)) for text in texts]
+            found = self._finder.find(questions, k=max(k, RERANKED) if self.reranker else k, where=where)
+            self._upkeep.look_again()
+        if self.reranker:
+            best, rest = found[:RERANKED], found[RERANKED:]
+            found = [*reranked(query, best, self.reranker), *rest]
+        return found[:k]
 
     def add(
         self,
@@ -123,15 +143,17 @@ class Library:
         *,
         on_progress: Callable[[Progress], None] | None = None,
         max_file_mb: float = MAX_FILE_MB,
+        prune: bool = False,
     ) -> AddReport:
         """Add the documents in the files and folders `paths`, and return what became of each.
 
         Documents are committed one by one: a later failure, or Ctrl-C, takes nothing back. What cannot be read is
-        reported, and the others go in. Raises LibraryBusy, and FonteError where the disk is full.
+        reported, and the others go in. With `prune`, documents are removed whose files were under `paths` and are
+        gone. Raises LibraryBusy, and FonteError where the disk is full.
         """
         found = find_files(paths)
         with self._writing():
-            return self._adding(on_progress).add_files(found, max_file_mb=max_file_mb)
+            return self._adding(on_progress).add_files(found, max_file_mb=max_file_mb, prune=paths if prune else ())
 
     def add_documents(
         self, documents: Iterable[Document], *, on_progress: Callable[[Progress], None] | None = None
@@ -156,31 +178,38 @@ class Library:
         check_dimension(self.folder, self._catalog.settings, self.embedder, len(vector))
         return vector
 
-    def _heal(self) -> None:
-        """Bring the vector store up to date where it is missing or behind and nobody writes."""
-        if self._chroma.generation() == self._catalog.generation:
-            return
-        try:
-            with locked(self.folder):
-                self._fill_chroma()
-        except (LibraryBusy, OSError):
-            log.info("the vector store is behind; every vector is compared until it is made again")
-
-    def _fill_chroma(self) -> None:
-        with self._catalog.reading():
-            generation, keys = self._catalog.generation, self._catalog.keys()
-        if not keys and self._chroma.generation() is None:
-            return
-        try:
-            self._chroma.fill(keys, self._catalog.vectors_of, generation=generation)
-        except Exception:  # the catalog is the record: searches go on without Chroma, and opening tries again
-            log.warning("the vector store could not be filled", exc_info=True)
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what goes wrong into sentences; an error of no known kind too, if the catalog turns out damaged."""
+        with told_plainly(self.folder):
+            try:
+                yield
+            except (FonteError, sqlite3.Error, OSError, UnicodeDecodeError):
+                raise
+            except Exception as error:
+                try:
+                    self._catalog.check()
+                except Exception as damage:
+                    raise sqlite3.DatabaseError(str(damage)) from error
+                raise
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with told_plainly(self.folder), locked(self.folder):
-            yield
-            self._fill_chroma()
+        with self._told(), locked(self.folder):
+            self._upkeep.stop()
+            try:
+                yield
+            except BaseException:
+                self._upkeep.begin()
+                raise
+            self._catalog.purge()
+            self._upkeep.after_writing()
 
     def _adding(self, on_progress: Callable[[Progress], None] | None) -> Adding:
-        return Adding(self.folder, self._catalog, self.embedder, on_progress)
+        def told(progress: Progress) -> None:
+            if progress.unit == "chunks":  # something is new: what the filling needs starts beside the embedding
+                self._chroma.warm()
+            if on_progress:
+                on_progress(progress)
+
+        return Adding(self.folder, self._catalog, self.embedder, told)

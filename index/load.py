@@ -1,6 +1,7 @@
 """Files to Documents. User files are opened by a child process with limited memory and time, never by this one."""
 
 import json
+import math
 import os
 import stat
 import subprocess
@@ -14,14 +15,16 @@ from typing import Any
 
 from index import parse
 from index.errors import UnreadableFile
-from index.language import detect_language
+from index.formats import MOST_CHARACTERS
+from index.language import choose_language
 from index.types import Document
 
 MAX_FILE_MB = 32.0
-PARSE_TIMEOUT_S = 60.0
+PARSE_TIMEOUT_S = 20.0
+PARSE_TIMEOUT_S_PER_MB = 10.0  # more for larger files: a PDF of a thousand pages is no attack
 
 _LONGEST_GOLD_LINE = 100_000  # characters
-_MOST_REPLY_BYTES = 1 << 30
+_MOST_REPLY_BYTES = 4 * MOST_CHARACTERS + (16 << 20)  # UTF-8 takes up to four for a character
 _NO_SHORTER_TITLE = 120  # characters of a first line that may serve as a title
 
 
@@ -42,6 +45,7 @@ class SourceFile:
 
     path: Path
     id: str
+    is_named: bool = False  # by the user, so that it may be a symbolic link
 
     @property
     def is_corpus(self) -> bool:
@@ -68,7 +72,7 @@ def find_files(paths: Sequence[Path]) -> Found:
     skipped: list[Failure] = []
     for path in paths:
         try:
-            found = _in_folder(path, skipped) if path.is_dir() else [_named(path)]
+            found = _in_folder(path, skipped) if _is_folder(path) else [_named(path)]
             for file in found:
                 files.setdefault(file.path.resolve(), file)
         except UnreadableFile as error:
@@ -83,31 +87,46 @@ def load_documents(
     max_file_mb: float = MAX_FILE_MB,
     timeout_s: float = PARSE_TIMEOUT_S,
     held: Mapping[str, str] | None = None,
+    on_remark: Callable[[Failure], None] = lambda _: None,
 ) -> Iterator[tuple[SourceFile, Document | None]]:
     """Yield the documents of `files` with the file each came from; None for a file that has not changed.
 
     `held` gives, by a file's id, the SHA-256 of the content that is known already. What cannot be read is told to
-    `on_failure`, and the others go on.
+    `on_failure`, and the others go on; what was left out of a document, such as scanned pages, to `on_remark`.
     """
     with _Reader(timeout_s) as reader:
         for file in files:
+            name = printable(str(file.path))
+            is_empty = True
             try:
-                entries = reader.read(file.path, max_file_mb, (held or {}).get(file.id, ""))
-            except UnreadableFile as error:
-                on_failure(Failure(printable(str(file.path)), str(error)))
-                continue
-            if not entries:
-                yield file, None
-            for entry in entries:
-                if "error" in entry:
-                    on_failure(Failure(f"{printable(str(file.path))}, line {entry['line']}", entry["error"]))
-                else:
+                for entry in reader.read(file, max_file_mb, (held or {}).get(file.id, "")):
+                    is_empty = False
+                    if "error" in entry:
+                        on_failure(Failure(f"{name}, line {entry['line']}", entry["error"]))
+                        continue
+                    if "remark" in entry:
+                        on_remark(Failure(name, entry["remark"]))
                     yield file, _document(file, entry)
+            except UnreadableFile as error:
+                on_failure(Failure(name, str(error)))
+            else:
+                if is_empty:
+                    yield file, None
 
 
 def printable(text: str) -> str:
     """Return `text` with everything that a terminal or a reader could stumble over written as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether `path` is a folder, as far as can be seen; pathlib raises where it may not look."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def _is_link(path: Path) -> bool:
+    """Whether `path` is a symbolic link, as far as can be seen; pathlib raises where it may not look."""
+    return os.path.islink(path)  # noqa: PTH114
 
 
 def _named(path: Path) -> SourceFile:
@@ -121,7 +140,7 @@ def _named(path: Path) -> SourceFile:
         raise UnreadableFile("is not a regular file")
     if path.suffix.lower() not in parse.SUFFIXES:
         raise UnreadableFile(f"is of no kind that fonte reads ({' '.join(parse.SUFFIXES)})")
-    return SourceFile(path, printable(path.name))
+    return SourceFile(path, printable(path.name), is_named=True)
 
 
 def _in_folder(root: Path, skipped: list[Failure]) -> list[SourceFile]:
@@ -132,11 +151,11 @@ def _in_folder(root: Path, skipped: list[Failure]) -> list[SourceFile]:
 
     for folder, subfolders, names in os.walk(root, onerror=skip_folder):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        links = [name for name in subfolders if Path(folder, name).is_symlink()]
+        links = [name for name in subfolders if _is_link(Path(folder, name))]
         for name in sorted([name for name in names if not name.startswith(".")] + links):
             path = Path(folder, name)
             try:
-                if path.is_symlink():
+                if _is_link(path):
                     raise UnreadableFile("is a symbolic link")
                 _named(path)
                 if path.suffix.lower() == ".jsonl" and _holds_questions(path):
@@ -168,7 +187,7 @@ def _document(file: SourceFile, entry: Mapping[str, Any]) -> Document:
         text=text,
         title=printable(title),
         source=printable(entry["source"] or str(file.path)),
-        language=entry["language"] or detect_language(text),
+        language=(file.is_corpus and entry["language"]) or choose_language(text, declared=entry["language"]),
         published=entry["published"],
         outlet=printable(entry["outlet"]),
         author=printable(entry["author"]),
@@ -178,9 +197,9 @@ def _document(file: SourceFile, entry: Mapping[str, Any]) -> Document:
 
 
 def _first_line(text: str) -> str:
-    """Return the first line where it is short enough to be a title, "" otherwise."""
+    """Return the first line where it is short enough to be a title, "" otherwise and where it is a row or an item."""
     line = text.lstrip()[: _NO_SHORTER_TITLE + 1].split("\n", 1)[0].strip("#* \t")
-    return line if len(line) <= _NO_SHORTER_TITLE else ""
+    return "" if len(line) > _NO_SHORTER_TITLE or line.startswith(("|", "- ")) else line
 
 
 class _Reader:
@@ -198,29 +217,40 @@ class _Reader:
     ) -> None:
         self._stop()
 
-    def read(self, path: Path, max_file_mb: float, held_sha256: str) -> list[dict[str, Any]]:
-        """Return what `parse.parse_file` returns. Raises UnreadableFile, also when the child dies or takes too long."""
+    def read(self, file: SourceFile, max_file_mb: float, held_sha256: str = "") -> Iterator[dict[str, Any]]:
+        """Yield what `parse.parse_file` yields. Raises UnreadableFile, also when the child dies or takes too long."""
         try:
-            size_mb = path.stat().st_size / 1e6
+            size_mb = file.path.stat().st_size / 1e6
         except OSError as error:
             raise UnreadableFile(f"cannot be read: {error.strerror}") from error
         if size_mb > max_file_mb:
             raise UnreadableFile(
                 f"is {size_mb:.0f} MB, over the limit of {max_file_mb:g} MB: raise it with --max-mb {size_mb + 1:.0f}"
             )
+        limit_s = self._timeout_s + int(size_mb) * PARSE_TIMEOUT_S_PER_MB
         request = {
-            "path": str(path.absolute()),
+            "path": str(file.path.absolute()),
+            "follow": file.is_named,
             "most_bytes": int(max_file_mb * 1e6),
             "held_sha256": held_sha256,
-            "seconds": int(self._timeout_s),
+            "seconds": math.ceil(limit_s),
         }
-        reply = self._ask(request)
+        finished = False
+        try:
+            reply = self._ask(limit_s, request)
+            while reply.get("more"):
+                yield from reply["documents"]
+                reply = self._ask(limit_s)
+            finished = True
+        finally:
+            if not finished:  # also when the caller wants no more: the next reply would be to this request
+                self._stop()
         if "error" in reply:
             raise UnreadableFile(reply["error"])
-        documents: list[dict[str, Any]] = reply["documents"]
-        return documents
+        yield from reply["documents"]
 
-    def _ask(self, request: Mapping[str, object]) -> dict[str, Any]:
+    def _ask(self, limit_s: float, request: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """Return the next reply, to `request` or to the one before, within `limit_s` seconds."""
         child = self._child = self._child or _start()
         assert child.stdin and child.stdout
         expired = threading.Event()
@@ -229,18 +259,17 @@ class _Reader:
             expired.set()
             child.kill()
 
-        timer = threading.Timer(self._timeout_s, give_up)
+        timer = threading.Timer(limit_s, give_up)
         timer.start()
         try:
-            parse.write_message(child.stdin, request)
+            if request is not None:
+                parse.write_message(child.stdin, request)
             reply: dict[str, Any] = parse.read_message(child.stdout, most_bytes=_MOST_REPLY_BYTES)
+            if not isinstance(reply, dict) or reply.keys().isdisjoint(("documents", "error")):
+                raise ValueError("not a reply")
         except (EOFError, ValueError, OSError) as error:
-            self._stop()
-            slow = f"takes longer than {self._timeout_s:g} seconds to read"
+            slow = f"takes longer than {limit_s:g} seconds to read"
             raise UnreadableFile(slow if expired.is_set() else "makes its reader crash, so it was left out") from error
-        except BaseException:  # Ctrl-C: the next reply would be to this request
-            self._stop()
-            raise
         finally:
             timer.cancel()
         return reply

@@ -1,6 +1,8 @@
 """Dense and lexical results to one ranking; pure."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +14,15 @@ Scores = dict[int, float]  # by the chunk's key; higher is better
 CANDIDATES = 60  # of each retriever
 LEXICAL_WEIGHT = 0.1  # standard deviations of cosine per point of BM25; 0.05 to 0.15 measure alike
 
+LEAST_ALIKE = 0.97  # cosine of texts of which one repeats the other, with room: it only says which to compare
+_WORD = re.compile(r"\w+")
+
 
 def cosines(
     vector: NDArray[np.float32], keys: NDArray[np.int64], vectors: Vectors, handicaps: NDArray[np.float32]
 ) -> Scores:
     """Return the cosine of the unit `vector` with each of `vectors` `(n, dimension)` less its handicap, by key."""
-    return dict(zip(keys.tolist(), (vectors @ vector - handicaps).tolist(), strict=True))
+    return dict(zip(keys.tolist(), (_products(vectors, vector) - handicaps).tolist(), strict=True))
 
 
 def nearest(
@@ -36,6 +41,7 @@ def nearest(
     is left out. Only the places `allowed` in them count where these are given.
     """
     similarity = vectors @ vector - handicaps if len(keys) else np.zeros(0, dtype=np.float32)
+    all_keys = keys
     if allowed is not None:
         keys, similarity = keys[allowed], similarity[allowed]
     if not len(keys):
@@ -43,7 +49,18 @@ def nearest(
     wanted = np.argpartition(-similarity, min(limit, len(keys)) - 1)[:limit]
     positions = np.minimum(np.searchsorted(keys, np.array(also, dtype=np.int64)), len(keys) - 1)
     wanted = np.union1d(wanted, positions[keys[positions] == also]) if len(also) else wanted
-    return {int(keys[i]): float(similarity[i]) for i in wanted}
+    if allowed is not None:
+        wanted = allowed[wanted]
+    return cosines(vector, all_keys[wanted], vectors[wanted], handicaps[wanted])
+
+
+def _products(vectors: Vectors, vector: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return `vectors @ vector`, the same for equal rows wherever they stand: BLAS differs in the last bit.
+
+    So equal texts score the same and are ordered by their ids, and a chunk's score is the same however it was found.
+    """
+    products: NDArray[np.float64] = np.sum(vectors * vector, axis=1, dtype=np.float64)
+    return products
 
 
 def deviation(vector: NDArray[np.float32], sample: Vectors) -> float:
@@ -57,20 +74,35 @@ def deviation(vector: NDArray[np.float32], sample: Vectors) -> float:
 def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], *, deviation: float) -> Scores:
     """Return one score for each key of `dense`: its cosine, plus a tenth of a standard deviation per point of BM25.
 
-    Measured with the default embedder, hit@1 / hit@5, against dense alone and lexical alone:
-    squad_it .803 / .933 (.663 / .887, .783 / .887); clapnq_dev .963 / .997 (.947 / .993, .880 / .967); questions in
-    Italian over documents in English .870 / .977 (.870 / .977, .563 / .750). Reciprocal rank fusion loses .03 to .10
-    of hit@1 on the last, and gains less on the first: a rank does not tell a chance match of words from a strong one.
+    Better than the better of the two on every set it was measured on (eval/LOG.md). Reciprocal rank fusion loses .03 to
+    .10 of hit@1 across languages: a rank does not tell a chance match of words from a strong one.
     """
     return {key: cosine + LEXICAL_WEIGHT * deviation * lexical.get(key, 0.0) for key, cosine in dense.items()}
 
 
-def spread(ranked: Sequence[int], document_of: Mapping[int, str], *, most: int) -> list[int]:
-    """Return `ranked` with what exceeds `most` chunks of one document moved to the end, in order."""
-    seen: dict[str, int] = {}
+def spread(
+    ranked: Sequence[int], document_of: Mapping[int, str], same: Callable[[int, int], bool], *, places: int
+) -> list[int]:
+    """Return `ranked` with some moved to the end, in order: what says the same as one of the first `places`.
+
+    As does what exceeds a document's share, a third of the places, rounded up.
+    """
+    share = -(-places // 3)
+    seen: Counter[str] = Counter()
     first: list[int] = []
     rest: list[int] = []
     for key in ranked:
-        count = seen[document_of[key]] = seen.get(document_of[key], 0) + 1
-        (first if count <= most else rest).append(key)
+        document = document_of[key]
+        crowded = seen[document] >= share or (len(first) < places and any(same(key, other) for other in first))
+        (rest if crowded else first).append(key)
+        seen[document] += not crowded
     return first + rest
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Whether two texts share nine tenths of their words, and neither a number nor a name is in one alone."""
+    words, theirs = (frozenset(_WORD.findall(text)) for text in (one, other))
+    different = words ^ theirs
+    if 10 * len(words & theirs) < 9 * len(words | theirs):
+        return False
+    return all(word.islower() for word in different)

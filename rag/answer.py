@@ -14,6 +14,7 @@ from index.errors import BadQuestion
 from index.language import detect_language
 from index.library import Library
 from index.types import Passage
+from index.where import Condition
 from rag.abstain import (
     Signs,
     answerable,
@@ -25,7 +26,7 @@ from rag.abstain import (
     refusal_probability,
 )
 from rag.cite import cite, parse_claims, write_answer
-from rag.conversation import standalone
+from rag.conversation import asked_before, standalone
 from rag.evidence import Sentence, choose_evidence, score_sentences, split_passages
 from rag.generate import Generation, Generator
 from rag.kind import holds_kind
@@ -48,6 +49,7 @@ class Answerer:
         answer_tokens: int = 160,
         question_chars: int = 2000,
         least_answerable: float = LEAST_ANSWERABLE,
+        where: Sequence[Condition] = (),
     ) -> None:
         self.library = library
         self.generator = generator
@@ -56,29 +58,35 @@ class Answerer:
         self.answer_tokens = answer_tokens
         self.question_chars = question_chars
         self.least_answerable = least_answerable
+        self.where = tuple(where)
 
-    def answer(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+    def answer(self, question: str, history: Sequence[Turn] = (), *, where: Sequence[Condition] = ()) -> Answer:
         """Return the verified answer. Raises FonteError (a bad question, a model that does not answer)."""
-        for event in self.events(question, history):
+        for event in self.events(question, history, where=where):
             if isinstance(event, Finished):
                 return event.answer
         raise RuntimeError("the events ended without an answer")
 
-    def events(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Event]:
+    def events(
+        self, question: str, history: Sequence[Turn] = (), *, where: Sequence[Condition] = ()
+    ) -> Iterator[Event]:
         """Yield the passages, then the model's pieces as they come, then the verified answer.
 
+        Only documents that fit every condition of `where`, and of the answerer's own, are searched.
         Closing the iterator stops the model. Raises FonteError as `answer` does.
         """
         clock = _Clock()
         question = check_question(question, most_chars=self.question_chars)
         language = detect_language(question)
         wanted = standalone(question, history, language)
-        passages = tuple(self.library.search(wanted, k=self.passages))
+        where = (*self.where, *where)
+        earlier = asked_before(history)
+        passages = tuple(self.library.search(question, k=self.passages, where=where, context=earlier))
         language = language or _fallback_language(history, passages)
         clock.mark("retrieve_s")
         yield Retrieved(passages)
 
-        draft = _Draft(question, language, passages, self._receipt(passages), clock)
+        draft = _Draft(question, language, passages, self._receipt(passages, where), clock)
         reading = self._read(wanted, language, passages)
         signs = Signs(coverage=coverage(wanted, language, reading.evidence))
         if not reading.evidence or best_cosine(reading.evidence) < least_cosine(self.library.embedder.name):
@@ -168,13 +176,16 @@ class Answerer:
             "evidence_tokens": self.evidence_tokens,
             "answer_tokens": self.answer_tokens,
             "least_answerable": self.least_answerable,
+            "where": [str(condition) for condition in self.where],
         }
 
-    def _receipt(self, passages: Sequence[Passage]) -> Mapping[str, object]:
+    def _receipt(self, passages: Sequence[Passage], where: Sequence[Condition]) -> Mapping[str, object]:
         return {
             "settings": self.settings,
+            "where": [str(condition) for condition in where],
             "embedder": self.library.embedder.name,
             "embedder_sha256": self.library.embedder.fingerprint,
+            "reranker_sha256": self.library.reranker.fingerprint if self.library.reranker else "",
             "prompts_sha256": prompts.fingerprint(*PROMPTS),
             "library_sha256": self.library.fingerprint,
             "passages": [passage.chunk.id for passage in passages],

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from platformdirs import user_cache_path
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from index.access import DEFAULT
+from index.collections import folder_of
 from index.errors import FonteError
 
 
@@ -14,11 +16,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FONTE_", toml_file="fonte.toml", extra="forbid", frozen=True)
 
-    data: Path = Path(".fonte")  # the folder of the library
+    data: Path = Path(".fonte")  # the folder of the libraries
+    collection: str = DEFAULT  # which of them
     models: Path = Field(default_factory=lambda: user_cache_path("fonte", appauthor=False) / "models")
     offline: bool = False  # forbids every download
     model: str = "default"
     embedder: str = "default"
+    reranker: str = ""  # a cross-encoder, "" for none
     threads: int | None = Field(default=None, ge=1, le=256)  # None: the physical cores
     passages: int = Field(default=8, ge=1, le=50)
     evidence_tokens: int = Field(default=300, ge=50, le=2000)
@@ -27,6 +31,17 @@ class Settings(BaseSettings):
     context_tokens: int = Field(default=4096, ge=2048, le=131072)
     question_chars: int = Field(default=2000, ge=100, le=8000)  # longer questions are refused
     max_mb: float = Field(default=32, gt=0)  # larger files are refused
+
+    @field_validator("collection")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        folder_of(Path(), name)  # raises FonteError, which says more than a failed pattern would
+        return name
+
+    @property
+    def library(self) -> Path:
+        """The folder of the collection."""
+        return folder_of(self.data, self.collection)
 
     @classmethod
     def settings_customise_sources(

@@ -45,23 +45,24 @@ def test_document_comes_back_as_it_was_put(catalog: Catalog) -> None:
 
 def test_putting_again_replaces_and_never_uses_a_key_twice(catalog: Catalog) -> None:
     put(catalog, "a", "prima versione")
-    before = catalog.keys()
+    before, generation = catalog.keys(), catalog.generation
     put(catalog, "a", "altra stesura")
     assert not before & catalog.keys()
     assert catalog.chunk_count() == 2
     assert found(catalog, "versione") == []
     assert found(catalog, "stesura") == ["a"]
-    assert catalog.generation == 2
+    assert catalog.generation == generation + 1
 
 
 def test_failed_put_leaves_the_old_document_whole(catalog: Catalog) -> None:
     put(catalog, "a", "prima versione")
+    generation = catalog.generation
     with pytest.raises(ValueError, match="zip"):
         catalog.put(Document("a", "nuova"), [Chunk("a#0", "a", "nuova", 0, 5)], np.eye(2, 4, dtype=np.float32))
     document = catalog.document("a")
     assert document and document.text == "prima versione"
     assert found(catalog, "versione") == ["a"]
-    assert catalog.generation == 1
+    assert catalog.generation == generation
 
 
 def test_removed_document_leaves_nothing(catalog: Catalog) -> None:
@@ -156,11 +157,11 @@ def test_half_made_catalog_is_not_there(tmp_path: Path) -> None:
         Catalog.create(path, {"schema": None})  # type: ignore[dict-item]
     assert not path.exists()
     Catalog.create(path, {})
-    assert Catalog(path).generation == 0
+    assert Catalog(path).rows() == []
 
 
 def test_terms_are_folded_cut_at_apostrophes_and_stemmed() -> None:
-    assert terms("Dell’Università, L'ÉTÉ; Straße_2") == ["dell", "universita", "l", "ete", "strasse", "2"]
+    assert terms("Dell’Università, L'ÉTÉ; Straße_2") == ["dell", "universita", "l", "ete", "strasse", "2", "strasse2"]
     assert stems("dimissioni", "it") == stems("dimissione", "it")
     assert stems("dimissioni", "xx") == []
-    assert telling_terms("Chi sono i co-CEO e i CEO?", "it") == (["co", "ceo"], ["co", "ceo"])
+    assert telling_terms("Chi sono i co-CEO e i CEO?", "it") == (["co", "ceo", "coceo"], ["co", "ceo", "coce"])

@@ -1,19 +1,27 @@
 """Every verb of the command line with fakes for the two models: what is printed where, and the exit code."""
 
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import MILL, REPLY, SHOWN, FakeEmbedder, FakeGenerator, Ran, Run
+from rich.console import Console
 
 import ui.app
-from index.catalog import Catalog
+from index.catalog import DocumentRow
+from index.embed import Vectors
 from index.library import Library
+from index.types import Passage
 from rag.answer import Answerer
+from ui.library_cli import documents_table
+from ui.page import App
 
 
 def test_adding_twice_does_nothing_and_a_changed_file_replaces_its_old_self(run: Run, docs: Path) -> None:
@@ -63,6 +71,118 @@ def test_listing_needs_no_model(run: Run, docs: Path, monkeypatch: pytest.Monkey
     assert run("list").out.split("\t")[0] == "mill.txt"
     (row,) = json.loads(run("list", "--json").out)
     assert row["id"] == "mill.txt" and row["characters"] == len(MILL)
+
+
+@pytest.fixture
+def news(run: Run, tmp_path: Path) -> Run:
+    """A library of three dated articles, two of which answer who bought the mill."""
+    articles = (
+        {"id": "old", "text": "Anna Neri bought the mill in 1950.", "title": "Mill sold", "date": "2023-05-01"},
+        {"id": "new", "text": "Carla Riva bought the mill in 2024.", "date": "2024-03-31", "outlet": "Il Città"},
+        {"id": "it", "text": "Il mulino fu venduto nel 2024.", "language": "it", "date": "2024-03-31"},
+    )
+    (tmp_path / "news.jsonl").write_text("".join(json.dumps({"language": "en", **a}) + "\n" for a in articles))
+    assert run("add", "news.jsonl").code == 0
+    return run
+
+
+def test_conditions_limit_every_verb_that_searches(news: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    question, where = "Who bought the mill?", ("--where", "published>=2024", "--where", "language=en")
+    assert [line.split("\t")[0] for line in news("list", *where).out.splitlines()] == ["new"]
+    assert [row["id"] for row in json.loads(news("list", "--json", *where).out)] == ["new"]
+    found = json.loads(news("search", question, "--json", *where).out)["passages"]
+    assert [passage["document"] for passage in found] == ["new"]
+    answer = json.loads(news("ask", question, "--json", *where).out)
+    assert {passage["document"] for passage in answer["passages"]} == {"new"}
+    assert answer["receipt"]["where"] == ["published>=2024", "language=en"]
+    lines = iter([question, ""])
+    monkeypatch.setattr("ui.cli._prompt", lambda: next(lines))
+    chatted = news("chat", "--where", "outlet=il CITTÀ").out
+    assert "Carla Riva" in chatted and "1950" not in chatted.replace(SHOWN, "")
+    shown: list[App] = []
+    monkeypatch.setattr("ui.serve.serve", lambda app, **_: shown.append(app))
+    assert news("serve", *where).code == 0
+    assert [condition.value for condition in shown[0].asker.where] == ["2024", "en"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("verb", [("list",), ("search", "who?"), ("ask", "who?"), ("chat",), ("serve",)])
+def test_where_no_document_fits_it_is_said_before_a_model_is_loaded(
+    news: Run, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(ui.app, "load_embedder", lambda settings: pytest.fail("the embedder was wanted"))
+    ran = news(*verb, "--where", "language=xx")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "fonte: No document fits language=xx: see what there is with fonte list\n"
+    ran = news(*verb, "--where", "language>it")
+    assert ran.code == 1 and ran.err.startswith("fonte: language is compared with = or !=")
+
+
+def settings_and_found(run: Run, tmp_path: Path, out: str, *flags: str) -> tuple[dict[str, object], list[str]]:
+    ran = run("eval", "--gold", "gold.jsonl", "--out", out, "--retrieval-only", *flags)
+    assert ran.code == 0, ran.err
+    (row,) = map(json.loads, (tmp_path / out / "run.jsonl").read_text().splitlines())
+    return json.loads((tmp_path / out / "scores.json").read_text())["settings"], row["retrieved"]
+
+
+def test_the_search_alone_is_measured_with_the_conversation_and_without(news: Run, tmp_path: Path) -> None:
+    turns = [{"speaker": "user", "text": "Who was Carla Riva?"}, {"speaker": "agent", "text": "A miller."}]
+    gold = {"id": "1", "question": "And when did she buy it?", "answers": ["2024"], "relevant": ["new"]}
+    gold |= {"answerable": True, "language": "en", "kind": "factoid", "meta": {"history": turns}}
+    (tmp_path / "gold.jsonl").write_text(json.dumps(gold) + "\n")
+    asked: list[str] = []
+    search = Library.search
+
+    def noted(self: Library, query: str, **named: Any) -> list[Passage]:
+        asked.append(query)
+        return search(self, query, **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Library, "search", noted)
+        settings, found = settings_and_found(news, tmp_path, "with")
+        assert settings["history"] is True and found[0] == "new"
+        assert settings_and_found(news, tmp_path, "without", "--no-history")[0]["history"] is False
+    assert asked == ["Who was Carla Riva? And when did she buy it?", "And when did she buy it?"]
+    settings, found = settings_and_found(news, tmp_path, "some", "--where", "published>2023")
+    assert settings["where"] == ["published>2023"] and set(found) == {"new", "it"}
+    ran = news("eval", "--gold", "gold.jsonl", "--out", "none", "--retrieval-only", "--where", "author=x")
+    assert ran.code == 1 and "No document fits author=x" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [(("--no-history",), "--no-history goes with"), (("--url", "http://127.0.0.1:1", "--where", "id=a"), "--where is")],
+)
+def test_flags_that_would_change_nothing_are_wrong_usage(run: Run, flags: tuple[str, ...], told: str) -> None:
+    ran = run("eval", "--gold", "gold.jsonl", "--out", "out", *flags)
+    assert ran.code == 2 and told in ran.err
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_list_fits_the_terminal(width: int) -> None:
+    rows = [
+        DocumentRow(f"2024/03/a-rather-long-name-{i}.html", "A title " * 20, "s", "it", "2024-03-31",
+                    "Corriere della Sera", "", "", "", 9, 12)
+        for i in range(3)
+    ]  # fmt: skip
+    with io.StringIO() as stream:
+        Console(file=stream, width=width).print(documents_table(rows, width=width))
+        lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum("2024-03-31" in line and "Corriere" in line for line in lines) == 3
+    head = next(line for line in lines if "document" in line)
+    ids = "".join(line[: head.index("title")].strip() for line in lines)
+    assert all(row.id in ids for row in rows)
+    assert ("passages" in head) == (width == 120)
+
+
+def test_a_list_has_no_column_for_what_no_document_has() -> None:
+    row = DocumentRow("a.txt", "A", "s", "it", "", "", "", "", "", 9, 1)
+    assert [column.header for column in documents_table([row], width=120).columns] == [
+        "document",
+        "title",
+        "lang",
+        "passages",
+    ]
 
 
 def test_removing(run: Run, docs: Path) -> None:
@@ -129,21 +249,24 @@ def test_ctrl_c_while_answering_is_130_and_loses_nothing(run: Run, docs: Path, m
 
 
 def test_ctrl_c_while_adding_keeps_what_was_added(run: Run, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (docs / "second.txt").write_text("The port was closed in 1975. " * 3, encoding="utf-8")
-    put = Catalog.put
-    calls: list[object] = []
+    for i in range(99):
+        (docs / f"{i:02}.txt").write_text(f"Port number {i} was closed in 1975.", encoding="utf-8")
+    embed = FakeEmbedder.embed_passages
+    calls: list[int] = []
 
-    def interrupted(self: Catalog, *arguments, **named) -> None:  # type: ignore[no-untyped-def]
-        if calls:
+    def interrupted(self: FakeEmbedder, texts: Sequence[str]) -> Vectors:
+        calls.append(len(texts))
+        if len(calls) == 2:
             raise KeyboardInterrupt
-        calls.append(put(self, *arguments, **named))
+        return embed(self, texts)
 
-    monkeypatch.setattr(Catalog, "put", interrupted)
-    assert run("add", "docs").code == 130
-    monkeypatch.setattr(Catalog, "put", put)
-    assert run("list").out.count("\n") == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeEmbedder, "embed_passages", interrupted)
+        assert run("add", "docs").code == 130
+    kept = run("list").out.count("\n")
+    assert kept == calls[0]
     again = run("add", "docs")
-    assert again.code == 0 and again.out == "1 added, 1 unchanged\n"
+    assert again.code == 0 and again.out == f"{100 - kept} added, {kept} unchanged\n"
 
 
 def test_a_library_of_another_embedder_is_refused(run: Run, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

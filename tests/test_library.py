@@ -5,16 +5,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import FakeEmbedder
 
+from index.catalog import Catalog
+from index.chroma_child import ChromaChild
 from index.embed import Vectors
 from index.errors import BadQuestion, FonteError, LibraryBusy, LibraryMismatch, LibraryMissing
 from index.library import Library, Progress
-from index.types import Document
+from index.types import Chunk, Document
 
 CEO = "Christian Laforte e Shan Shan Wong sono co-CEO ad interim.\n"
 
@@ -148,7 +152,7 @@ def test_no_library_yet(tmp_path: Path, fake_embedder: FakeEmbedder, monkeypatch
 
 def test_another_embedder_is_refused_with_what_to_type(library: Library, docs: Path) -> None:
     library.add([docs])
-    with pytest.raises(LibraryMismatch, match="built with the embedder fake, not other: use it with --embedder fake"):
+    with pytest.raises(LibraryMismatch, match="built with the embedder fake, not other: use --embedder fake"):
         Library.open(library.folder, FakeEmbedder(name="other", fingerprint="other-1"))
     narrow = Library.open(library.folder, FakeEmbedder(dimension=32))
     with pytest.raises(LibraryMismatch, match="vectors of 64 numbers and fake makes 32"):
@@ -185,7 +189,7 @@ def test_empty_library_and_odd_questions_find_nothing_or_something_but_never_fai
 
 def test_one_long_document_leaves_room_for_others(library: Library) -> None:
     library.add_documents([Document("long", "Il gatto dorme sul divano di casa.\n\n" * 200, language="it")])
-    library.add_documents([Document(f"d{i}", "Il gatto mangia.", language="it") for i in range(4)])
+    library.add_documents([Document(f"d{i}", f"Il gatto mangia cosa{i}.", language="it") for i in range(4)])
     found = [passage.document.id for passage in library.search("gatto divano", k=6)]
     assert sorted(found) == ["d0", "d1", "d2", "d3", "long", "long"]
 
@@ -203,37 +207,106 @@ def test_large_library_is_searched_by_chroma_with_the_same_result(library: Libra
     exact = library.search("cosa77 del documento", k=10)
     library.close()
     with Library.open(library.folder, library.embedder, exact_up_to=10) as large:
+        assert large.wait_for_store(60)
         assert large._finder.view().vectors is None
+        assert large._chroma.generation() == large._catalog.generation
         found = large.search("cosa77 del documento", k=10)
-        assert large._chroma._store is not None
     assert found[0].document.id == "d077"
     assert found[0].score == pytest.approx(exact[0].score, abs=1e-4)
     assert {passage.document.id for passage in found[:3]} == {passage.document.id for passage in exact[:3]}
 
 
-@pytest.mark.parametrize("harm", ["missing", "behind", "unreadable"])
-def test_vector_store_is_made_again_at_opening(library: Library, harm: str) -> None:
+@pytest.mark.parametrize("harm", ["missing", "behind", "unreadable", "of another version"])
+def test_vector_store_is_made_again_while_searches_go_on(library: Library, harm: str) -> None:
     fill(library, 40)
     library.close()
     chroma = library.folder / "chroma"
     if harm == "missing":
         shutil.rmtree(chroma)
-    else:
-        (chroma / "generation").write_text("3")
-    if harm == "unreadable":
+    elif harm == "behind":
+        library._catalog = Catalog(library.folder / "catalog.sqlite")
+        library._catalog.remove(["d001"])
+        library._catalog.close()
+    elif harm == "unreadable":
         (chroma / "chroma.sqlite3").write_bytes(b"damage" * 1000)
+    else:
+        (chroma / "seal.json").write_text((chroma / "seal.json").read_text().replace('"chromadb": "', '"chromadb": "0'))
     with Library.open(library.folder, library.embedder, exact_up_to=0) as large:
+        assert large.search("cosa7", k=1)[0].document.id == "d007"
+        assert large.wait_for_store(60)
+        assert large.store_state == "ready"
         assert large._chroma.generation() == large._catalog.generation
         assert large.search("cosa7", k=1)[0].document.id == "d007"
-        assert large._chroma._store is not None
+        assert large._chroma.fault(large._catalog.generation) == ""
 
 
-def test_search_survives_a_vector_store_that_fails(library: Library) -> None:
+def test_reading_a_small_library_starts_no_process(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(library, 40)
     library.close()
-    (library.folder / "chroma" / "chroma.sqlite3").write_bytes(b"damage" * 1000)
+    monkeypatch.setattr(ChromaChild, "start", lambda self: pytest.fail("Chroma was started"))
+    with Library.open(library.folder, library.embedder) as small:
+        assert small.search("cosa7", k=1)[0].document.id == "d007"
+        assert small.wait_for_store(60)
+        assert small._chroma.generation() is None
+
+
+def test_search_survives_a_vector_store_whose_process_dies(library: Library) -> None:
+    fill(library, 40)
+    library.close()
     with Library.open(library.folder, library.embedder, exact_up_to=0) as large:
+        assert large.wait_for_store(60)
+        child = large._chroma._child
+        assert child._process
+        child._process.kill()
         assert large.search("cosa7", k=1)[0].document.id == "d007"
+        large._upkeep._looked_at = 0.0  # as some seconds later
+        assert large.search("cosa8", k=1)[0].document.id == "d008"
+        assert large.wait_for_store(60)
+        assert large._chroma.generation() == large._catalog.generation
+
+
+def test_closing_does_not_wait_for_a_rebuild_and_the_next_opening_finishes_it(library: Library) -> None:
+    """A rebuild that is cut off half-way, several times."""
+    fill(library, 40)
+    vectors = np.random.default_rng(1).normal(size=(2_500, 64)).astype(np.float32)
+    library._catalog.put(Document("x", "x"), [Chunk(f"x#{i}", "x", "x", 0, 1) for i in range(2_500)], vectors)
+    library.close()
+    shutil.rmtree(library.folder / "chroma")
+    for _ in range(5):
+        again = Library.open(library.folder, library.embedder)
+        while again.store_state != "rebuilding" or not list(library.folder.glob("chroma.new-*")):
+            time.sleep(0.01)
+        began = time.monotonic()
+        again.close()
+        assert time.monotonic() - began < 2
+        assert not (library.folder / "chroma").exists()
+    with Library.open(library.folder, library.embedder) as again:
+        assert again.wait_for_store(60)
+        assert again._chroma.fault(again._catalog.generation) == ""
+    assert not list(library.folder.glob("chroma.*[!k]"))
+
+
+def test_adding_takes_over_from_a_rebuild(library: Library) -> None:
+    fill(library, 40)
+    library.close()
+    shutil.rmtree(library.folder / "chroma")
+    with Library.open(library.folder, library.embedder) as again:
+        again.add_documents([Document("new", "Una cosa nuova.", language="it")])
+        assert again.store_state == "ready"
+        assert again._chroma.fault(again._catalog.generation) == ""
+
+
+def test_reader_follows_what_another_process_wrote(library: Library) -> None:
+    fill(library, 40)
+    with Library.open(library.folder, library.embedder, exact_up_to=0) as reader:
+        assert reader.wait_for_store(60)
+        library.add_documents([Document("new", "Una faccenda nuova.", language="it")])
+        assert reader.search("faccenda", k=1)[0].document.id == "new"
+        reader._upkeep._looked_at = 0.0
+        reader.search("faccenda", k=1)
+        assert reader.wait_for_store(60)
+        assert reader._chroma.generation() == reader._catalog.generation
+        assert reader.search("faccenda", k=1)[0].document.id == "new"
 
 
 def test_second_writer_is_refused_and_readers_go_on(library: Library, docs: Path, fake_embedder: FakeEmbedder) -> None:
@@ -291,7 +364,7 @@ def test_interrupted_adding_keeps_whole_documents_and_goes_on_next_time(tmp_path
     report = library.add_documents(documents)
     assert sorted(report.unchanged) == kept
     assert len(ids(library)) == 8
-    assert library._chroma.generation() == library._catalog.generation
+    assert library.store_state == "ready"
 
 
 KILLED = """
@@ -324,7 +397,7 @@ def test_killed_process_loses_nothing_that_it_reported(tmp_path: Path, fake_embe
         for row in library.documents():
             number = row.id[1:]
             assert library.document(row.id).text == f"Frase {number}.\n\n" * 300
-        assert library._chroma.generation() == library._catalog.generation
+        assert library.wait_for_store(60)
 
 
 def test_threads_search_while_one_adds_and_removes(library: Library) -> None:

@@ -4,10 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from index.access import check_present, list_documents
+from index.access import list_documents
 from index.catalog import DocumentRow
+from index.collections import check_collection
 from index.embed import Embedder
+from index.errors import ModelUnavailable
 from index.library import Library
+from index.rerank import Reranker
+from index.where import Condition
 from rag.answer import Answerer
 from rag.catalogue import Kind
 from rag.examples import example_questions as _examples
@@ -21,7 +25,7 @@ _DOCUMENTS_READ = 100  # for example questions
 
 def load_embedder(settings: Settings) -> Embedder:
     """Return the embedder, fetched with a progress bar where it is missing. Raises ModelUnavailable."""
-    model = _resolved(settings, "embedder")
+    model = _resolved(settings, settings.embedder, "embedder")
     if model.engine == "openai":
         from index.embed_server import ServerEmbedder
 
@@ -39,16 +43,27 @@ def load_embedder(settings: Settings) -> Embedder:
     )
 
 
+def load_reranker(settings: Settings) -> Reranker | None:
+    """Return the cross-encoder that the settings name, None where they name none. Raises ModelUnavailable."""
+    if not settings.reranker:
+        return None
+    from index.rerank import CrossEncoderReranker
+
+    model = _resolved(settings, settings.reranker, "embedder")
+    if model.engine != "sentence-transformers" or model.path is None:
+        raise ModelUnavailable(f"{settings.reranker} is no cross-encoder: name a folder or hf:OWNER/REPO.")
+    return CrossEncoderReranker(model.path, name=model.name, fingerprint=model.fingerprint)
+
+
 def load_generator(settings: Settings) -> Generator:
     """Return the language model, fetched with a progress bar where it is missing. Raises ModelUnavailable."""
     from rag.generate import open_generator
 
-    model = _resolved(settings, "generator")
+    model = _resolved(settings, settings.model, "generator")
     return open_generator(model, threads=settings.threads, context_tokens=settings.context_tokens)
 
 
-def _resolved(settings: Settings, kind: Kind) -> ResolvedModel:
-    spec = settings.model if kind == "generator" else settings.embedder
+def _resolved(settings: Settings, spec: str, kind: Kind) -> ResolvedModel:
     with bytes_progress() as on_progress:
         return resolve(
             spec, kind=kind, models_folder=settings.models, offline=settings.offline, on_progress=on_progress
@@ -56,27 +71,35 @@ def _resolved(settings: Settings, kind: Kind) -> ResolvedModel:
 
 
 @contextmanager
-def open_library(settings: Settings, *, create: bool = False) -> Iterator[Library]:
-    """Open the library of the data folder. Raises LibraryMissing, LibraryMismatch, ModelUnavailable."""
-    if not create:
-        check_present(settings.data)  # before a model is fetched for it
-    with Library.open(settings.data, load_embedder(settings), create=create) as library:
+def open_library(settings: Settings, *, create: bool = False, where: Sequence[Condition] = ()) -> Iterator[Library]:
+    """Open the collection that the settings name; some document of it must fit `where`.
+
+    Raises LibraryMissing, LibraryMismatch, ModelUnavailable, and FonteError where no document fits.
+    """
+    if not create:  # before a model is fetched for it
+        check_collection(settings.data, settings.collection)
+        if where:
+            list_documents(settings.library, where)
+    with Library.open(settings.library, load_embedder(settings), create=create) as library:
+        library.reranker = load_reranker(settings)
         yield library
 
 
 @contextmanager
-def open_answerer(settings: Settings, library: Library) -> Iterator[Answerer]:
-    """Open the language model over `library`. Raises ModelUnavailable."""
+def open_answerer(settings: Settings, library: Library, *, where: Sequence[Condition] = ()) -> Iterator[Answerer]:
+    """Open the language model over the documents of `library` that fit `where`. Raises ModelUnavailable."""
     generator = load_generator(settings)
     generator.prepare()
     try:
-        yield make_answerer(settings, library, generator)
+        yield make_answerer(settings, library, generator, where=where)
     finally:
         generator.close()
 
 
-def make_answerer(settings: Settings, library: Library, generator: Generator) -> Answerer:
-    """Return what answers from `library` with `generator`."""
+def make_answerer(
+    settings: Settings, library: Library, generator: Generator, *, where: Sequence[Condition] = ()
+) -> Answerer:
+    """Return what answers with `generator` from the documents of `library` that fit `where`."""
     return Answerer(
         library,
         generator,
@@ -85,17 +108,19 @@ def make_answerer(settings: Settings, library: Library, generator: Generator) ->
         answer_tokens=settings.answer_tokens,
         least_answerable=settings.least_answerable,
         question_chars=settings.question_chars,
+        where=where,
     )
 
 
-def list_library(settings: Settings) -> list[DocumentRow]:
-    """Return the documents of the library; no model is needed. Raises LibraryMissing."""
-    return list_documents(settings.data)
+def list_library(settings: Settings, where: Sequence[Condition] = ()) -> list[DocumentRow]:
+    """Return the documents that fit `where`; no model is needed. Raises LibraryMissing, FonteError where none fits."""
+    check_collection(settings.data, settings.collection)
+    return list_documents(settings.library, where)
 
 
-def example_questions(library: Library) -> list[str]:
-    """Return three questions to begin with, about what the library's documents speak of most."""
-    documents = (library.document(row.id) for row in library.documents()[:_DOCUMENTS_READ])
+def example_questions(library: Library, where: Sequence[Condition] = ()) -> list[str]:
+    """Return three questions to begin with, about what the documents that fit `where` speak of most."""
+    documents = (library.document(row.id) for row in library.documents(where)[:_DOCUMENTS_READ])
     return _examples(documents)
 
 

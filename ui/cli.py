@@ -5,22 +5,25 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from index.errors import FonteError
 from ui.console import note, print_table, say
 from ui.eval_cli import compare, eval_cli
-from ui.options import Data, Embedder, Json, Model, settings_of
+from ui.keep_cli import backup, doctor, rebuild, restore
+from ui.library_cli import USER_MISTAKE, add, collections_cli, list_documents, remove
+from ui.options import Collection, Data, Embedder, Json, Model, Reranker, Where, conditions_of, settings_of
 
 if TYPE_CHECKING:
+    from index.library import Library
+    from index.where import Condition
     from rag.answer import Answerer
     from rag.settings import Settings
     from rag.types import Answer, Turn
 
-USER_MISTAKE, ABSTAINED, INTERRUPTED = 1, 3, 130
+ABSTAINED, INTERRUPTED = 3, 130
 
 cli = typer.Typer(
     help="Answers from your own documents, with the exact words each sentence rests on.",
@@ -32,70 +35,22 @@ cli = typer.Typer(
 models_cli = typer.Typer(help="The models on this computer.", no_args_is_help=True)
 cli.add_typer(models_cli, name="models")
 cli.add_typer(eval_cli, name="eval")
+cli.add_typer(collections_cli, name="collections")
 
 
-@cli.command()
-def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders: .txt .md .html .pdf .docx .jsonl")],
-    data: Data = None,
-    embedder: Embedder = None,
-    max_mb: Annotated[float | None, typer.Option("--max-mb", help="Largest file that is read.")] = None,
-) -> None:
-    """Add documents to the library. Unchanged files cost nothing, changed ones replace their old selves."""
-    from ui.app import open_library
-    from ui.progress import counted_progress
-
-    settings = settings_of(data=data, embedder=embedder, max_mb=max_mb)
-    with open_library(settings, create=True) as library, counted_progress() as draw:
-        report = library.add(
-            paths, on_progress=lambda p: draw(p.done, p.total, f"{p.unit}: {p.label}"), max_file_mb=settings.max_mb
-        )
-    counts = (("added", report.added), ("replaced", report.replaced), ("unchanged", report.unchanged))
-    say(", ".join(f"{len(ids)} {label}" for label, ids in counts if ids) or "Nothing added.")
-    for skipped in report.skipped:
-        note(f"skipped {skipped.path}: {skipped.reason}")
-    for failure in report.failed:
-        note(f"not added {failure.path}: {failure.reason}")
-    if report.failed:
-        raise typer.Exit(USER_MISTAKE)
-
-
-@cli.command("list")
-def list_documents(data: Data = None, as_json: Json = False) -> None:
-    """List the documents of the library."""
-    from dataclasses import asdict
-
-    from ui.app import list_library
-
-    rows = list_library(settings_of(data=data))
-    if as_json:
-        say(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
-        return
-    print_table(
-        ("document", "title", "language", "date", "passages"),
-        [(row.id, row.title, row.language, row.published, str(row.chunks)) for row in rows],
-    )
-
-
-@cli.command()
-def remove(
-    documents: Annotated[list[str], typer.Argument(help="Document ids, as `fonte list` shows them.")],
-    data: Data = None,
-    embedder: Embedder = None,
-) -> None:
-    """Remove documents from the library. Your files stay where they are."""
-    from ui.app import open_library
-
-    with open_library(settings_of(data=data, embedder=embedder)) as library:
-        removed = library.remove(documents)
-    say(f"{len(removed)} removed")
+cli.command()(add)
+cli.command("list")(list_documents)
+cli.command()(remove)
 
 
 @cli.command()
 def search(
     query: str,
     data: Data = None,
+    collection: Collection = None,
     embedder: Embedder = None,
+    reranker: Reranker = None,
+    where: Where = None,
     most: Annotated[int, typer.Option("-n", min=1, max=100, help="How many passages.")] = 8,
     as_json: Json = False,
 ) -> None:
@@ -104,10 +59,11 @@ def search(
     from ui.app import open_library
     from ui.format import passages_json, passages_text
 
-    settings = settings_of(data=data, embedder=embedder)
+    settings = settings_of(data=data, collection=collection, embedder=embedder, reranker=reranker)
+    conditions = conditions_of(where)
     query = check_question(query, most_chars=settings.question_chars)
-    with open_library(settings) as library:
-        passages = library.search(query, k=most)
+    with open_library(settings, where=conditions) as library:
+        passages = library.search(query, k=most, where=conditions)
     say(json.dumps(passages_json(query, passages), ensure_ascii=False) if as_json else passages_text(passages))
 
 
@@ -115,8 +71,11 @@ def search(
 def ask(
     question: str,
     data: Data = None,
+    collection: Collection = None,
     model: Model = None,
     embedder: Embedder = None,
+    reranker: Reranker = None,
+    where: Where = None,
     as_json: Json = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 when the documents hold no answer.")] = False,
 ) -> None:
@@ -124,9 +83,9 @@ def ask(
     from rag.answer import check_question
     from ui.format import answer_json, quotes_text
 
-    settings = settings_of(data=data, model=model, embedder=embedder)
+    settings = settings_of(data=data, collection=collection, model=model, embedder=embedder, reranker=reranker)
     check_question(question, most_chars=settings.question_chars)
-    with _answerer(settings) as answerer:
+    with _answerer(settings, conditions_of(where)) as answerer:
         answer = answerer.answer(question) if as_json else _stream(answerer, question)
     if as_json:
         say(json.dumps(answer_json(answer), ensure_ascii=False))
@@ -138,13 +97,21 @@ def ask(
 
 
 @cli.command()
-def chat(data: Data = None, model: Model = None, embedder: Embedder = None) -> None:
+def chat(
+    data: Data = None,
+    collection: Collection = None,
+    model: Model = None,
+    embedder: Embedder = None,
+    reranker: Reranker = None,
+    where: Where = None,
+) -> None:
     """Ask question after question; follow-ups may point back. An empty line or Ctrl-D ends."""
     from rag.types import Turn
     from ui.format import quotes_text
 
     history: list[Turn] = []
-    with _answerer(settings_of(data=data, model=model, embedder=embedder)) as answerer:
+    settings = settings_of(data=data, collection=collection, model=model, embedder=embedder, reranker=reranker)
+    with _answerer(settings, conditions_of(where)) as answerer:
         while question := _prompt():
             try:
                 answer = _stream(answerer, question, history)
@@ -162,8 +129,11 @@ def chat(data: Data = None, model: Model = None, embedder: Embedder = None) -> N
 @cli.command()
 def serve(
     data: Data = None,
+    collection: Collection = None,
     model: Model = None,
     embedder: Embedder = None,
+    reranker: Reranker = None,
+    where: Where = None,
     port: Annotated[int, typer.Option("--port")] = 7860,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
@@ -171,17 +141,20 @@ def serve(
     from ui.page import App
     from ui.serve import serve as serve_page
 
-    with _answerer(settings_of(data=data, model=model, embedder=embedder)) as answerer:
+    settings = settings_of(data=data, collection=collection, model=model, embedder=embedder, reranker=reranker)
+    conditions = conditions_of(where)
+    with _answerer(settings, conditions) as answerer:
         library = answerer.library
         serve_page(
-            App(answerer, lambda: len(library.documents()), _examples(library)),
+            App(answerer, lambda: len(library.documents(conditions)), _examples(library, conditions)),
             port=port,
             open_browser=open_browser,
             ready=lambda url: note(f"fonte is at {url} - Ctrl-C ends it."),
         )
 
 
-cli.command()(compare)
+for verb in (compare, doctor, rebuild, backup, restore):
+    cli.command()(verb)
 
 
 @models_cli.command("list")
@@ -223,10 +196,13 @@ def models_check(
 
 
 @contextmanager
-def _answerer(settings: "Settings") -> "Iterator[Answerer]":
+def _answerer(settings: "Settings", where: "Sequence[Condition]") -> "Iterator[Answerer]":
     from ui.app import open_answerer, open_library
 
-    with open_library(settings) as library, open_answerer(settings, library) as answerer:
+    with (
+        open_library(settings, where=where) as library,
+        open_answerer(settings, library, where=where) as answerer,
+    ):
         yield answerer
 
 
@@ -237,10 +213,10 @@ def _stream(answerer: "Answerer", question: str, history: "Sequence[Turn]" = ())
     return print_events(answerer.events(question, history))
 
 
-def _examples(library: Any) -> list[str]:
+def _examples(library: "Library", where: "Sequence[Condition]") -> list[str]:
     from ui.app import example_questions
 
-    return example_questions(library)
+    return example_questions(library, where)
 
 
 def _prompt() -> str:

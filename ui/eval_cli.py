@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ui.console import note, say
-from ui.options import Data, Embedder, Json, Model, settings_of
+from ui.options import (
+    Collection,
+    Data,
+    Embedder,
+    Json,
+    Model,
+    Reranker,
+    Where,
+    conditions_of,
+    refuse_options,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from rag.settings import Settings
@@ -43,8 +54,10 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the run and its reports.")] = None,
     corpus: Corpus = None,
     data: Data = None,
+    collection: Collection = None,
     model: Model = None,
     embedder: Embedder = None,
+    reranker: Reranker = None,
     system: Annotated[
         str | None, typer.Option("--system", help="A program to ask instead of fonte; {question} stands for it.")
     ] = None,
@@ -61,7 +74,11 @@ def evaluate(
         str | None,
         typer.Option("--robust", help=f"Ask each again otherwise: {','.join(VARIANTS)}, or all."),
     ] = None,
+    where: Where = None,
     retrieval_only: Annotated[bool, typer.Option("--retrieval-only", help="Only search; no language model.")] = False,
+    history: Annotated[
+        bool, typer.Option("--history/--no-history", help="Make follow-ups whole before searching for them.")
+    ] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything anew.")] = False,
     models: Fast = True,
     judge: JudgeModel = None,
@@ -71,7 +88,7 @@ def evaluate(
 ) -> None:
     """Ask every question of a gold file and print how well it went. Goes on where an interrupted run stopped."""
     if context.invoked_subcommand:
-        _refuse_options(context)
+        refuse_options(context)
         return
     from ui.evaluate import Asking, run_evaluation
 
@@ -83,10 +100,16 @@ def evaluate(
         raise typer.BadParameter("--retrieval-only is about fonte's own search")
     if retrieval_only and (robust or judge):
         raise typer.BadParameter("--retrieval-only has no answers to judge, or to compare with others")
+    if where and (system is not None or url is not None):
+        raise typer.BadParameter("--where is about fonte's own search")
+    if not history and not retrieval_only:
+        raise typer.BadParameter("--no-history goes with --retrieval-only")
     asking = Asking(
         count=sample,
         seed=seed,
         retrieval_only=retrieval_only,
+        history=history,
+        where=conditions_of(where),
         fresh=fresh,
         command=system,
         url=url,
@@ -94,7 +117,12 @@ def evaluate(
         timeout_s=timeout,
         variants=_variants(robust),
     )
-    documents = _documents(settings_of(data=data, model=model, embedder=embedder), data, corpus)
+    documents = _documents(
+        settings_of(data=data, collection=collection, model=model, embedder=embedder, reranker=reranker),
+        corpus,
+        data,
+        collection,
+    )
     _print(run_evaluation(documents, gold, out, asking, _judging(models, judge, ratings, gate, baseline)))
 
 
@@ -105,6 +133,7 @@ def score(
     out: Out,
     corpus: Corpus = None,
     data: Data = None,
+    collection: Collection = None,
     embedder: Embedder = None,
     models: Fast = True,
     judge: JudgeModel = None,
@@ -115,7 +144,7 @@ def score(
     """Measure answers that are there already, of fonte or of any other system."""
     from ui.evaluate import score_run
 
-    documents = _documents(settings_of(data=data, embedder=embedder), data, corpus)
+    documents = _documents(settings_of(data=data, collection=collection, embedder=embedder), corpus, data, collection)
     _print(score_run(documents, gold, run, out, _judging(models, judge, ratings, gate, baseline)))
 
 
@@ -124,6 +153,7 @@ def check(
     gold: Gold,
     corpus: Corpus = None,
     data: Data = None,
+    collection: Collection = None,
     model: Model = None,
     embedder: Embedder = None,
     ask: Annotated[bool, typer.Option("--ask/--no-ask", help="Ask whether the documents answer unanswerables.")] = True,
@@ -131,7 +161,9 @@ def check(
     """Find bad pairs before they waste time. Exits with 1 where there are any."""
     from ui.gold import check_file
 
-    documents = _documents(settings_of(data=data, model=model, embedder=embedder), data, corpus)
+    documents = _documents(
+        settings_of(data=data, collection=collection, model=model, embedder=embedder), corpus, data, collection
+    )
     findings, pairs = check_file(documents, gold, ask=ask)
     serious = sum(finding.serious for finding in findings)
     for finding in findings:
@@ -146,6 +178,7 @@ def draft(
     count: Annotated[int, typer.Option("-n", min=1, help="How many pairs.")] = 50,
     out: Annotated[Path | None, typer.Option("--out", help="A new file for them; else they are printed.")] = None,
     data: Data = None,
+    collection: Collection = None,
     model: Model = None,
     embedder: Embedder = None,
     seed: Annotated[int, typer.Option("--seed", help="Which sentences.")] = 0,
@@ -154,7 +187,7 @@ def draft(
     from eval.data import gold_json, write_gold
     from ui.gold import check_new, drafts
 
-    settings = settings_of(data=data, model=model, embedder=embedder)
+    settings = settings_of(data=data, collection=collection, model=model, embedder=embedder)
     if out:
         check_new(out)
     made = []
@@ -203,23 +236,13 @@ def compare(
         say(compare_table(comparison, str(a), settings))
 
 
-def _refuse_options(context: typer.Context) -> None:
-    """Raise where options stand before a verb: it would not see them, and a gate would not be looked at."""
-    given = [
-        option.opts[0]
-        for option in context.command.params
-        if option.name and context.get_parameter_source(option.name).name == "COMMANDLINE"  # type: ignore[union-attr]
-    ]
-    if given:
-        raise typer.BadParameter(f"write {given[0]} after {context.invoked_subcommand!r}")
-
-
-def _documents(settings: "Settings", data: Path | None, corpus: Path | None) -> "Documents":
+def _documents(settings: "Settings", corpus: Path | None, *library: Path | str | None) -> "Documents":
     from ui.evaluate import Documents
 
-    if corpus and data:
-        raise typer.BadParameter("give --corpus or --data, not both")
-    return Documents(settings, corpus, named=data is not None or corpus is not None)
+    named = any(library)
+    if corpus and named:
+        raise typer.BadParameter("give --corpus, or --data and --collection, not both")
+    return Documents(settings, corpus, named=named or corpus is not None)
 
 
 def _judging(

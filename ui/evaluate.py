@@ -29,9 +29,11 @@ from eval.results import (
     write_scores,
     write_settings,
 )
-from index.access import read_texts
+from index.access import list_documents, read_texts
+from index.collections import check_collection
 from index.errors import BadRun
 from index.library import Library
+from index.where import Condition
 from rag.settings import Settings
 from ui import app
 from ui.progress import Draw, counted_progress
@@ -72,6 +74,7 @@ class Documents:
                 on_progress=lambda p: draw(p.done, p.total, f"{p.unit}: {p.label}"),
             )
         with library:
+            library.reranker = app.load_reranker(self.settings)
             yield library
 
     def texts(self) -> TextOf | None:
@@ -80,7 +83,8 @@ class Documents:
             return None
         if self.corpus is not None:
             return {document.id: document.text for document in read_corpus(self.corpus)}.get
-        return read_texts(self.settings.data).get
+        check_collection(self.settings.data, self.settings.collection)
+        return read_texts(self.settings.library).get
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ class Asking:
     count: int | None = None
     seed: int = 0
     retrieval_only: bool = False
+    history: bool = True  # follow-ups are made whole; only where the search alone is measured
+    where: Sequence[Condition] = ()  # only documents that fit are searched
     fresh: bool = False
     command: str | None = None  # another system
     url: str | None = None  # another system
@@ -136,6 +142,8 @@ def run_evaluation(documents: Documents, gold: Path, out: Path, asking: Asking, 
         library = opened.enter_context(documents.library()) if wanted else None
         if library:
             check_relevant(golds, [row.id for row in library.documents()])
+            if asking.where:
+                list_documents(library.folder, asking.where)  # raises where none fits
         text_of = texts_of(library) if library else None
         cache = opened.enter_context(Cache(_cache_folder(documents.settings) / CACHE))
         load = _Generators(documents.settings, opened)
@@ -261,9 +269,9 @@ def _fonte(settings: Settings, library: Library, asking: Asking, load: _Generato
     from eval.systems import FonteSystem, SearchSystem
 
     if asking.retrieval_only:
-        return SearchSystem(library, _K)
+        return SearchSystem(library, _K, history=asking.history, where=asking.where)
     generator = load(settings.model)
-    answerer = app.make_answerer(settings, library, generator)
+    answerer = app.make_answerer(settings, library, generator, where=asking.where)
     at_once = 1 if generator.fingerprint else asking.at_once  # a model of this computer's answers one at a time
     return FonteSystem(answerer, library, answerer.settings, at_once=at_once)
 

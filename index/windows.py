@@ -1,0 +1,48 @@
+"""What is embedded of a chunk: windows of a sentence or two, each under the document's title; pure.
+
+What answers a question is often one sentence, and little of it is left in the vector of a whole chunk. A chunk's vector
+is the middle of its windows' vectors, by which it is proposed; it is then scored by its best window as well. Embedding
+windows in place of chunks costs a few more tokens, for titles.
+
+Measured with the default embedder, hit@1 / hit@5, before and after: squad_it .800 / .930 and .817 / .930; questions in
+English over documents in Italian .724 / .902 and .772 / .925; mtrag_un .777 / .901 and .801 / .904.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.chunk import CHUNK_TOKENS, CHUNKER, Tokenize, split_document
+from index.embed import Vectors, unit
+from index.types import Chunk, Document
+
+WINDOW_TOKENS = 64
+CUTTING = f"{CHUNKER}/{CHUNK_TOKENS}/{WINDOW_TOKENS}"  # how documents become what is embedded
+
+_BEST_WINDOW = 0.7  # of the score is the best window's, the rest the chunk's; 0.5 measures alike
+
+
+def window_texts(document: Document, chunk: Chunk, tokenize: Tokenize) -> list[str]:
+    """Return the texts to embed for `chunk`: its windows, each with the document's title before it; at least one."""
+    text = Document(document.id, chunk.text, language=document.language)
+    windows = [window.text for window in split_document(text, tokenize, chunk_tokens=WINDOW_TOKENS)]
+    told = [window for window in windows if window.strip()] or [chunk.text]
+    return [f"{document.title}\n{window}" if document.title else window for window in told]
+
+
+def middle(windows: Vectors) -> NDArray[np.float32]:
+    """Return the vector of a chunk, of unit length, from those of its windows `(n, dimension)`."""
+    vector: NDArray[np.float32] = unit(windows.mean(axis=0, keepdims=True))[0]
+    return vector
+
+
+def with_best_window(cosine: float, windows: Vectors, vector: NDArray[np.float32]) -> float:
+    """Return a chunk's score: of its own `cosine` with the question's `vector`, and of its best window's."""
+    best = float(np.max(np.sum(windows * vector, axis=1, dtype=np.float64)))
+    return (1 - _BEST_WINDOW) * cosine + _BEST_WINDOW * best
+
+
+def chunk_vectors(windows: Sequence[Vectors]) -> Vectors:
+    """Return the vectors `(n, dimension)` of n chunks."""
+    return np.stack([middle(of_chunk) for of_chunk in windows])
