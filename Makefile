@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test lint format bench eval clean
+.PHONY: setup demo test lint format bench crash eval clean
 .DEFAULT_GOAL := demo
 
 setup: $(STAMP)
@@ -40,6 +40,10 @@ format: setup
 bench: setup
 	$(BIN)/python bench/ask.py
 	$(BIN)/python bench/add.py
+	$(BIN)/python bench/scale.py
+
+crash: setup
+	FONTE_KILLS=1000 $(BIN)/python -m pytest tests/test_crash.py -s --timeout=3600
 
 eval: setup
 	@$(BIN)/fonte models pull

@@ -3,9 +3,9 @@
 python bench/scale.py [--chunks 10000 100000] [--questions 1000] [--files 1000]
 
 The libraries are invented: words whose frequencies are those of an Italian text (stop words and all), documents of ten
-chunks, vectors of 384 numbers around common themes. So no model is needed, and a search is timed without the
-embedding of its question. Questions are words of some chunk, as many and as rare as in people's questions: half of the
-terms are in fewer than 1 % of the chunks, one in twenty in a third of them.
+chunks, vectors of 384 numbers around common themes, three windows a chunk. So no model is needed, and a search is timed
+without the embedding of its question. Questions are words of some chunk, as many and as rare as in people's questions:
+half of the terms are in fewer than 1 % of the chunks, one in twenty in a third of them.
 """
 
 import argparse
@@ -34,12 +34,14 @@ from index.sentences import nltk_data
 from index.terms import telling_terms
 from index.types import Chunk, Document
 from index.where import parse_condition
+from index.windows import BEST_WINDOW, chunk_vectors
 
 DIMENSION = 384
 THEMES = 200
 OUTLETS = 4
 WORDS = 110  # of a chunk
 CHUNKS_OF_DOCUMENT = 10
+WINDOWS, WINDOWS_APART = 3, 0.6  # of a chunk; how far they are from its middle
 STOP_WORDS_SHARE = 0.45
 SYLLABLES = [consonant + vowel for consonant in "bcdfglmnprstvz" for vowel in "aeiou"]
 CHECKED = 200  # questions asked again without any shortcut
@@ -110,15 +112,17 @@ def make_library(folder: Path, chunks: int) -> None:
     invented = islice(documents(random.Random(1), np.random.default_rng(1)), chunks // CHUNKS_OF_DOCUMENT)
     while some := list(islice(invented, 100)):
         with catalog.together():
-            for document, parts, vectors in some:
-                catalog.put(document, parts, vectors)
+            for document, parts, windows in some:
+                catalog.put(document, parts, chunk_vectors(windows), windows=windows)
     catalog.close()
     with Library.open(folder, Preset()) as library:
         library.wait_for_store(1_800)
 
 
-def documents(rng: random.Random, numbers: np.random.Generator) -> Iterator[tuple[Document, list[Chunk], Vectors]]:
-    """Yield documents with their chunks and vectors, without end."""
+def documents(
+    rng: random.Random, numbers: np.random.Generator
+) -> Iterator[tuple[Document, list[Chunk], Sequence[Vectors]]]:
+    """Yield documents with their chunks and the vectors of these chunks' windows, without end."""
     words, shares = vocabulary(rng)
     upto = np.cumsum(shares)
     themes = numbers.standard_normal((THEMES, DIMENSION))
@@ -133,7 +137,9 @@ def documents(rng: random.Random, numbers: np.random.Generator) -> Iterator[tupl
         vectors = unit(themes[numbers.integers(THEMES)] + numbers.standard_normal((CHUNKS_OF_DOCUMENT, DIMENSION)))
         outlet = f"outlet {i % OUTLETS}"
         document = Document(f"d{i}", "".join(texts), title=title, language="it", outlet=outlet, sha256=f"{i}")
-        yield document, parts, vectors
+        apart = WINDOWS_APART * unit(numbers.standard_normal((CHUNKS_OF_DOCUMENT * WINDOWS, DIMENSION)))
+        windows = unit(np.repeat(vectors, WINDOWS, axis=0) + apart)
+        yield document, parts, np.split(windows, CHUNKS_OF_DOCUMENT)
 
 
 def vocabulary(rng: random.Random, *, size: int = 200_000) -> tuple[list[str], NDArray[np.float64]]:
@@ -194,32 +200,37 @@ def measure(folder: Path, questions: int) -> dict[str, object]:
 
 def invented_questions(library: Library, numbers: np.random.Generator) -> Iterator[tuple[str, Vectors]]:
     """Yield questions with their vectors: three to ten words of a chunk, and a vector not far from it."""
-    rows = library.documents()
+    rows, vectors = library.documents(), library._finder.view().sample
     while True:
         text = library.document(rows[numbers.integers(len(rows))].id).text
         sentence = text.split(". ")[numbers.integers(CHUNKS_OF_DOCUMENT)]
         words = [word for word in dict.fromkeys(sentence.split()) if telling_terms(word, "it")[0]]
         chosen = numbers.choice(words, size=numbers.integers(3, 11), replace=False)
-        yield " ".join(chosen), unit(numbers.standard_normal((1, DIMENSION)))[0]
+        near = vectors[numbers.integers(len(vectors))] + unit(numbers.standard_normal((1, DIMENSION)))
+        yield " ".join(chosen), unit(near)[0]
 
 
-def exact_vectors(folder: Path) -> tuple[list[str], Vectors]:
-    """Return the ids of all chunks and their vectors, as the catalog has them."""
+def exact_vectors(folder: Path) -> tuple[list[str], Vectors, Vectors]:
+    """Return the ids of all chunks, their vectors and their windows' `(n, 3, dimension)`, as the catalog has them."""
     catalog = Catalog(folder / "catalog.sqlite")
     keys, vectors = catalog.vectors()
     spans = catalog.chunk_spans(keys.tolist())
+    windows = np.empty((len(keys), WINDOWS, DIMENSION), dtype=np.float32)
+    for start in range(0, len(keys), 1_000):
+        for i, of_chunk in enumerate(catalog.windows_of(keys[start : start + 1_000].tolist()).values()):
+            windows[start + i] = of_chunk
     catalog.close()
-    return [spans[key].id for key in keys.tolist()], vectors
+    return [spans[key].id for key in keys.tolist()], vectors, windows
 
 
 def equal_to_exact(folder: Path, questions: Sequence[Vectors], found: Callable[[Vectors], list[str]]) -> int:
-    """Return for how many `questions` what was `found` are the five nearest, compared one by one in 64 bits."""
-    ids, vectors = exact_vectors(folder)
+    """Return for how many `questions` what was `found` are the five best of all chunks, each scored."""
+    ids, vectors, windows = exact_vectors(folder)
     same = 0
-    exact = vectors.astype(np.float64)
     for start in range(0, len(questions), 50):
         some = questions[start : start + 50]
-        cosines = np.stack(some).astype(np.float64) @ exact.T
+        best = (np.stack(some) @ windows.reshape(-1, DIMENSION).T).reshape(len(some), -1, WINDOWS).max(axis=2)
+        cosines = (1 - BEST_WINDOW) * (np.stack(some) @ vectors.T) + BEST_WINDOW * best
         for vector, row in zip(some, cosines, strict=True):
             candidates = np.argpartition(-row, 20)[:20].tolist()
             nearest = sorted(candidates, key=lambda place: (-row[place], ids[place]))[:5]

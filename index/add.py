@@ -157,7 +157,8 @@ class Adding:
         labels = [arrivals[i][0].id for i, _ in queue]
         waiting: dict[int, list[Vectors]] = {}
         for start, end in _slices(len(queue)):
-            windows = self._embedded([window_texts(arrivals[i][0], chunk, tokenize) for i, chunk in queue[start:end]])
+            texts = [window_texts(arrivals[i][0], chunk, tokenize) for i, chunk in queue[start:end]]
+            windows = self._embedded(texts, labels, start)
             with self._catalog.together():
                 for (i, _), of_chunk in zip(queue[start:end], windows, strict=True):
                     waiting.setdefault(i, []).append(of_chunk)
@@ -165,14 +166,20 @@ class Adding:
                         self._put(*arrivals[i], chunks[i], waiting.pop(i))
             self._on_progress(Progress(end, len(queue), labels[end - 1], "chunks"))
 
-    def _embedded(self, texts: Sequence[Sequence[str]]) -> list[Vectors]:
-        """Return the vectors `(n, dimension)` of the n texts of each chunk; the longest are embedded first."""
+    def _embedded(self, texts: Sequence[Sequence[str]], labels: Sequence[str], start: int) -> list[Vectors]:
+        """Return the vectors `(n, dimension)` of the n texts of each chunk; the longest are embedded first.
+
+        The chunks begin at `start` of `labels`.
+        """
         flat = [text for of_chunk in texts for text in of_chunk]
         order = sorted(range(len(flat)), key=lambda place: -len(flat[place]))
-        parts = [
-            self._embedder.embed_passages([flat[place] for place in order[done : done + _EMBED_AT_ONCE]])
-            for done in range(0, len(order), _EMBED_AT_ONCE)
-        ]
+        parts = []
+        told = start
+        for done in range(0, len(order), _EMBED_AT_ONCE):
+            if (about := start + len(texts) * done // len(flat)) > told:
+                self._on_progress(Progress(about, len(labels), labels[about - 1], "chunks"))
+                told = about
+            parts.append(self._embedder.embed_passages([flat[place] for place in order[done : done + _EMBED_AT_ONCE]]))
         vectors = np.concatenate(parts)[np.argsort(order)]
         return np.split(vectors, np.cumsum([len(of_chunk) for of_chunk in texts])[:-1])
 

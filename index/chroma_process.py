@@ -10,11 +10,11 @@ A message is two lengths of 8 bytes, then that much JSON, then that many bytes o
 
 import json
 import os
-import queue
+import select
 import shutil
+import signal
 import struct
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -154,24 +154,33 @@ def _nodes(keys: NDArray[np.int64], vectors: NDArray[np.float32]) -> list[Any]:
 
 def main(scratch: str) -> None:
     """Answer requests on standard input; at its end delete the folder `scratch` and end."""
+    _watch_over(os.getpid(), scratch)
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever Chroma prints must not end up among the replies
     _leave_no_core()
     os.environ.update(TELEMETRY_OFF)
-    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(requests, inbox, scratch), daemon=True).start()
     from llama_index.vector_stores.chroma import ChromaVectorStore  # noqa: F401 - takes seconds: before it is needed
 
     stores = Stores()
-    while True:
-        write_message(replies, *_answer(stores, *inbox.get()))
-
-
-def _listen(requests: IO[bytes], inbox: "queue.SimpleQueue[Message]", scratch: str) -> None:
-    """Hand requests on until the parent is gone, then end the process whatever it is doing."""
-    with suppress(Exception):
+    with suppress(EOFError):
         while True:
-            inbox.put(read_message(requests))
+            write_message(replies, *_answer(stores, *read_message(requests)))
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _watch_over(worker: int, scratch: str) -> None:
+    """Fork a process that ends this one, whatever it is doing, when its parent is gone; Windows has none.
+
+    A thread could not: Chroma holds Python's lock while it adds, ten seconds at a time.
+    """
+    if not hasattr(os, "fork") or os.fork():
+        return
+    os.dup2(2, 1)  # else the parent would wait for replies from here when the worker has crashed
+    gone = select.poll()
+    gone.register(0, 0)  # tells nothing but that standard input has no writer any more
+    gone.poll()
+    if os.getppid() == worker:
+        os.kill(worker, signal.SIGKILL)
     shutil.rmtree(scratch, ignore_errors=True)
     os._exit(0)
 

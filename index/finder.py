@@ -22,7 +22,7 @@ from index.search import CANDIDATES, LEAST_ALIKE, Scores, cosines, deviation, fu
 from index.types import Chunk, Document, Passage
 from index.vectors import ChromaVectors
 from index.where import Condition
-from index.windows import with_best_window
+from index.windows import with_best_windows
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ class Finder:
         view = self.view()
         handicaps = view.bias.handicaps(vector, view.codes[np.searchsorted(view.keys, keys)])
         dense = cosines(vector, keys, vectors, np.zeros(len(keys), dtype=np.float32))
-        dense |= {key: with_best_window(dense[key], of_chunk, vector) for key, of_chunk in windows.items()}
+        dense = with_best_windows(dense, windows, vector)
         fair = {key: dense[key] - float(handicap) for key, handicap in zip(keys.tolist(), handicaps, strict=True)}
         return dense, fuse(fair, lexical, deviation=deviation(vector, view.sample))
 

@@ -39,8 +39,8 @@ Stop = Callable[[], bool]
 log = logging.getLogger(__name__)
 
 _BATCH = 5_000  # Chroma takes 5,461 at a time, and writes its whole index after each
-_CHECKED_NEW = 2_000  # of the vectors put in, so many are looked for
-_CHECKED_OLD = 500  # and so many of those that were there
+_CHECKED_NEW = 500  # of the vectors put in, so many are looked for
+_CHECKED_OLD = 200  # and so many of those that were there
 _LOCK_TIMEOUT_S = 0.5
 _CHILD = ChromaChild()  # one for the process, since it takes seconds to start; of no cost until it is used
 _NAMES = count()

@@ -165,3 +165,49 @@ def test_terms_are_folded_cut_at_apostrophes_and_stemmed() -> None:
     assert stems("dimissioni", "it") == stems("dimissione", "it")
     assert stems("dimissioni", "xx") == []
     assert telling_terms("Chi sono i co-CEO e i CEO?", "it") == (["co", "ceo", "coceo"], ["co", "ceo", "coce"])
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "question", "spoken"),
+    [
+        ("I Normanni conquistarono l'Inghilterra.", "it", "Who were the Normans?", "en"),
+        ("The philosophy of Aristotle", "en", "la filosofia di Aristotele", "it"),
+        ("IBM ha assunto 350 persone.", "it", "how many people did IBM hire?", "en"),
+        ("Il co-CEO lascia.", "it", "who is the coCEO?", "en"),
+    ],
+)
+def test_relatives_are_found_in_documents_of_another_language(
+    catalog: Catalog, text: str, language: str, question: str, spoken: str
+) -> None:
+    put(catalog, "other", "zzz yyy xxx", language=language)
+    put(catalog, "own", "qqq www", language=spoken)
+    put(catalog, "wanted", text, language=language)
+    assert found(catalog, question, spoken) == ["wanted"]
+
+
+def test_a_word_of_the_question_means_nothing_in_another_language(catalog: Catalog) -> None:
+    put(catalog, "it", "come stai", language="it")
+    put(catalog, "en", "they come tomorrow", language="en")
+    assert found(catalog, "when do they come tomorrow", "en") == ["en", "it"]
+    own, other = (score for _, score in catalog.lexical("when do they come tomorrow", "en", limit=5))
+    assert own > other
+
+
+def test_names_written_in_parts_are_found_written_whole(catalog: Catalog) -> None:
+    put(catalog, "a", "GPT-4 e il co-CEO", language="it")
+    put(catalog, "b", "infor-\nmazione", language="it")
+    assert found(catalog, "gpt4") == found(catalog, "coCEO") == ["a"]
+    assert found(catalog, "informazioni") == ["b"]
+
+
+def test_windows_come_back_nearly_exact_and_go_with_their_document(catalog: Catalog) -> None:
+    vectors = np.eye(2, 4, dtype=np.float32)
+    chunks = [Chunk(f"a#{i}", "a", "xy"[i], i, i + 1) for i in range(2)]
+    windows = [np.full((3, 4), 1 / 3, dtype=np.float32), vectors[1:]]
+    catalog.put(Document("a", "xy"), chunks, vectors, windows=windows)
+    first, second = sorted(catalog.keys())
+    stored = catalog.windows_of([first, second, 99])
+    assert list(stored) == [first]
+    assert stored[first] == pytest.approx(windows[0], abs=1e-3)
+    catalog.remove(["a"])
+    assert catalog.windows_of([first]) == {}

@@ -160,6 +160,7 @@ def test_another_embedder_is_refused_with_what_to_type(library: Library, docs: P
 
 
 def test_library_of_a_newer_fonte_is_refused(library: Library, fake_embedder: FakeEmbedder) -> None:
+    library.wait_for_store(60)  # which reads in a transaction of the same connection
     library._catalog._database.execute("UPDATE settings SET value = '99' WHERE name = 'schema'")
     with pytest.raises(LibraryMismatch, match="newer fonte: upgrade"):
         Library.open(library.folder, fake_embedder)
@@ -423,3 +424,21 @@ def test_threads_search_while_one_adds_and_removes(library: Library) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_what_was_asked_before_counts_for_half(library: Library) -> None:
+    texts = {"mill": "Il mulino fu costruito nel 1820.", "bridge": "Il ponte fu costruito nel 1910.", "x": "Piove."}
+    library.add_documents(Document(id, text, language="it") for id, text in texts.items())
+    for about in ("mulino", "ponte"):
+        found = library.search("quando fu costruito?", k=3, context=f"chi vende il {about}?")
+        assert about in found[0].chunk.text
+    plain = library.search("il mulino", k=3)
+    assert [p.score for p in library.search("il mulino", k=3, context=" ")] == [p.score for p in plain]
+
+
+def test_a_passage_that_repeats_another_comes_after_what_is_new(library: Library) -> None:
+    told = "La banca di Borgo ha chiuso le tre filiali della valle, dice il sindaco Rossi, e non ne apre altre."
+    library.add_documents(Document(f"copy{i}", told, language="it") for i in range(4))
+    library.add_documents([Document("new", "La banca di Borgo apre in valle.", language="it")])
+    found = [passage.document.id for passage in library.search("dice il sindaco Rossi che la banca ha chiuso?", k=5)]
+    assert found == ["copy0", "new", "copy1", "copy2", "copy3"]
