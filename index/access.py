@@ -35,9 +35,6 @@ def open_catalog(folder: Path, embedder: Embedder, *, create: bool) -> Catalog:
     check_present(folder)
     catalog = Catalog(file)
     try:
-        if catalog.settings["schema"] == "2":
-            with locked(folder):
-                catalog.upgrade()
         _check_settings(folder, catalog.settings, embedder)
         _purge_when_free(folder, catalog)
     except BaseException:
@@ -173,16 +170,17 @@ def told_plainly(folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise FonteError(_about_sqlite(folder, error)) from error
+        raise FonteError(about_sqlite(folder, error)) from error
     except UnicodeDecodeError as error:  # SQLite's message quotes damaged bytes
-        raise FonteError(_about_sqlite(folder, sqlite3.DatabaseError(str(error)))) from error
+        raise FonteError(about_sqlite(folder, sqlite3.DatabaseError(str(error)))) from error
     except PermissionError as error:
         raise FonteError(f"No permission for {error.filename or folder}: choose another folder with --data") from error
     except OSError as error:
         raise FonteError(_about_system(folder, error)) from error
 
 
-def _about_sqlite(folder: Path, error: sqlite3.Error) -> str:
+def about_sqlite(folder: Path, error: sqlite3.Error) -> str:
+    """Return the sentence for what SQLite reports of the library in `folder`."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the upper bits only say more exactly
     if code == sqlite3.SQLITE_FULL:
         return _disk_full(folder)

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.checksum import add_checksums, of_fields, of_vector
+from index.checksum import of_fields, of_vector
 from index.embed import Vectors
 from index.purge import mark, purge
 from index.terms import roots, stems, telling_roots, telling_terms, terms
 from index.types import Chunk, Document
 from index.where import Condition, folded, sql_of
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 2
 
 Keys = NDArray[np.int64]
 
@@ -106,6 +105,8 @@ class Catalog:
         database.executemany("INSERT INTO settings VALUES (?, ?)", values.items())
         database.commit()
         database.close()
+        for suffix in ("-wal", "-journal"):  # of a catalog that was deleted: they would be taken for the new one's
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
         part.replace(path)
 
     def close(self) -> None:
@@ -137,11 +138,13 @@ class Catalog:
             if self._database.in_transaction:
                 yield
                 return
-            self._database.execute("BEGIN")
+            database = self._database
+            database.execute("BEGIN")
             try:
                 yield
             finally:
-                self._database.execute("COMMIT")
+                if database.in_transaction:  # some errors of the disk end it
+                    database.execute("COMMIT")
 
     def put(
         self,
@@ -223,14 +226,10 @@ class Catalog:
             if sum(len(part) for part, _ in self.vectors_in_parts()) != len(keys):
                 raise sqlite3.DatabaseError("vectors are missing")
 
-    def upgrade(self) -> None:
-        """Bring a catalog of the schema before up to this one, by adding checksums. Only called by the one writer."""
-        with self._lock:
-            add_checksums(self._database)
-
-    def document_count(self) -> int:
-        """Return how many documents there are."""
-        return int(self._rows("SELECT count(*) FROM documents")[0][0])
+    def document_count(self, where: Sequence[Condition] = ()) -> int:
+        """Return how many documents there are that fit `where`."""
+        condition, values = sql_of(where)
+        return int(self._rows(f"SELECT count(*) FROM documents WHERE {condition}", values)[0][0])
 
     def chunk_count(self, *, up_to: int | None = None) -> int:
         """Return how many chunks there are, or how many have keys of at most `up_to`."""
@@ -316,24 +315,27 @@ class Catalog:
         return np.array([key for (key,) in self._rows(f"{query} ORDER BY key", values)], dtype=np.int64)
 
     def lexical(
-        self, question: str, language: str, *, limit: int, where: Sequence[Condition] = ()
+        self, question: str, language: str, *, sure: bool = True, limit: int, where: Sequence[Condition] = ()
     ) -> list[tuple[int, float]]:
         """Return `(key, BM25 score)` of the chunks that share terms with `question`, best first; higher is better.
 
-        In documents of other languages than `language` roots match, which names, numbers and cognates share. In others
-        terms match as they are and stemmed by the rules of `language`. Nothing in `question` is query syntax. Only
-        documents that fit every condition of `where` are looked at. In a library of more than 20,000 chunks only
+        In documents of other languages than `language` roots match, which names, numbers and cognates share; where it
+        is not `sure` that the question is in `language`, as of a mere name, terms as they are match there, too. In
+        others terms match as they are and stemmed by the rules of `language`. Nothing in `question` is query syntax.
+        Only documents that fit every condition of `where` are looked at. In a library of more than 20,000 chunks only
         those count that have one of the question's rarest terms, unless that leaves fewer than `limit`.
         """
         plain, stemmed = telling_terms(question, language)
-        phrases = [f'{{title terms}} : "{word}"' for word in plain] + [f'stems : "{word}"' for word in stemmed]
+        exact = [f'{{title terms}} : "{word}"' for word in plain]
+        phrases = exact + [f'stems : "{word}"' for word in stemmed]
+        elsewhere = _of_roots(question, language) + ([] if sure else exact)
         spoken = self._rows("SELECT DISTINCT language FROM documents")
         if (language,) not in spoken or len(spoken) == 1:
-            phrases = phrases if (language,) in spoken else _of_roots(question, language)
+            phrases = phrases if (language,) in spoken else elsewhere
             return self._best_matches(phrases, where, limit)
         own, other = (Condition("language", operator, language) for operator in ("=", "!="))
         found = self._best_matches(phrases, [*where, own], limit)
-        return _best([*found, *self._best_matches(_of_roots(question, language), [*where, other], limit)], limit)
+        return _best([*found, *self._best_matches(elsewhere, [*where, other], limit)], limit)
 
     def _best_matches(self, phrases: Sequence[str], where: Sequence[Condition], limit: int) -> list[tuple[int, float]]:
         """Return `(key, BM25 score)` of the chunks that match any of `phrases`, best first."""
@@ -412,20 +414,27 @@ class Catalog:
 
 def _connected(path: Path) -> sqlite3.Connection:
     """Open the file for writing; for reading where it lies in a folder that cannot be written."""
-    connect = partial(sqlite3.connect, check_same_thread=False, isolation_level=None, timeout=5)
-    database = connect(path)
+    database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")  # what was reported as added survives a power cut
     except sqlite3.OperationalError as error:
         database.close()
-        log = path.with_name(path.name + "-wal")
-        closed_to_us = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
-        if not closed_to_us or (log.exists() and log.stat().st_size):
-            raise
-        # SQLite would make its log beside the file. Without one the file is whole, and read as it lies there.
-        database = connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        database = connected_as_it_lies(path, error)
     return database
+
+
+def connected_as_it_lies(path: Path, error: sqlite3.OperationalError) -> sqlite3.Connection:
+    """Open a catalog in a folder that cannot be written, where SQLite would make its log: hence the `error`.
+
+    Without a log the file is whole, and read as it lies there. Raises `error` where that is not what is wrong.
+    """
+    log = path.with_name(path.name + "-wal")
+    closed_to_us = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+    if not closed_to_us or (log.exists() and log.stat().st_size):
+        raise error
+    uri = f"{path.absolute().as_uri()}?immutable=1"
+    return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
 
 
 def _keys_where(where: Sequence[Condition]) -> tuple[str, list[str]]:

@@ -8,9 +8,6 @@ import sqlite3
 from collections.abc import Sequence
 from zlib import crc32
 
-_DOCUMENT = "id, text, title, language, published, outlet, author, pages, sha256"  # where it lies may change
-_CHUNK = "document_id, id, start_offset, end_offset, page, heading"
-
 
 def of_fields(fields: Sequence[object]) -> int:
     """Return the checksum of a row's fields: a document's (id, text, title, language, published, outlet, author,
@@ -24,26 +21,14 @@ def of_vector(key: int, vector: bytes) -> int:
     return crc32(vector, key & 0xFFFFFFFF) if isinstance(vector, bytes) else -1  # damage can make it a text
 
 
-def add_checksums(database: sqlite3.Connection) -> None:
-    """Bring a catalog of schema 2 to schema 3, which is schema 2 with checksums; all of it or nothing."""
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        if database.execute("SELECT value FROM settings WHERE name = 'schema'").fetchall() == [("2",)]:
-            _add_checksums(database)
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
-
-
-def _add_checksums(database: sqlite3.Connection) -> None:
-    database.create_function("fields_checksum", -1, lambda *fields: of_fields(fields), deterministic=True)
-    database.create_function("vector_checksum", 2, of_vector, deterministic=True)
-    for table in ("texts", "chunks", "vectors"):
-        database.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
-    document = f"SELECT fields_checksum({_DOCUMENT}) FROM documents WHERE id = document_id"
-    database.execute(f"UPDATE texts SET checksum = ({document})")
-    database.execute(f"UPDATE chunks SET checksum = fields_checksum({_CHUNK})")
-    database.execute("UPDATE vectors SET checksum = vector_checksum(key, vector)")
-    database.execute("UPDATE settings SET value = '3' WHERE name = 'schema'")
+def text_problem(database: sqlite3.Connection, document_id: str) -> str:
+    """Return what is wrong with the text, title and date of a document; "" for nothing."""
+    columns = "id, text, title, language, published, outlet, author, pages, sha256"  # in the order of the checksum
+    query = f"SELECT {columns}, characters, checksum FROM documents JOIN texts ON document_id = id WHERE id = ?"
+    found = database.execute(query, (document_id,)).fetchall()
+    if len(found) != 1:
+        return "its text, or its title and date, are missing"
+    *fields, characters, checksum = found[0]
+    if of_fields(fields) != checksum or characters != len(fields[1]):
+        return "its text or its title is not what was added"
+    return ""

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
-from index.chroma_process import read_message, write_message
+from index.chroma_process import IN_USE, read_message, write_message
 from index.embed import Vectors
 
+_PREFIX = "fonte-chroma-"
 _START_S = 60.0
 _WORK_S = 120.0  # for one request; a batch of 5,000 takes about ten
 _QUERY_S = 5.0  # then comparing every vector is quicker
@@ -46,7 +48,8 @@ class ChromaChild:
             if self._process is not None and self._process.poll() is not None:
                 self._forget()
             if self._process is None:
-                self._scratch = Path(tempfile.mkdtemp(prefix="fonte-chroma-"))
+                self._scratch = Path(tempfile.mkdtemp(prefix=_PREFIX))
+                _delete_abandoned(self._scratch)
                 self._process = _start(self._scratch)
 
     def stop(self) -> None:
@@ -166,6 +169,15 @@ class ChromaChild:
                     stream and stream.close()
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _delete_abandoned(scratch: Path) -> None:
+    """Delete the folders, beside `scratch` and of the same owner, of children that were killed with all around them."""
+    for left in scratch.parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # Timeout: it is in use
+            if left.lstat().st_uid == scratch.stat().st_uid and (left / IN_USE).exists():
+                with FileLock(left / IN_USE, timeout=0):
+                    shutil.rmtree(left)
 
 
 def _packed(keys: NDArray[np.int64], vectors: Vectors) -> bytes:

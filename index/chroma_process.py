@@ -21,12 +21,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 Message = tuple[dict[str, Any], bytes]
 
 # The one place where the environment is changed: Chroma and what it brings along read these when imported.
 TELEMETRY_OFF = {"ANONYMIZED_TELEMETRY": "False", "OTEL_SDK_DISABLED": "true"}
+
+IN_USE = "in use"  # the file in its folder that a living process has locked
 
 _LENGTHS = struct.Struct("<QQ")
 _COLLECTION = "chunks"
@@ -155,6 +158,8 @@ def _nodes(keys: NDArray[np.int64], vectors: NDArray[np.float32]) -> list[Any]:
 def main(scratch: str) -> None:
     """Answer requests on standard input; at its end delete the folder `scratch` and end."""
     _watch_over(os.getpid(), scratch)
+    in_use = FileLock(Path(scratch) / IN_USE)  # as long as this process lives
+    in_use.acquire()
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever Chroma prints must not end up among the replies
     _leave_no_core()

@@ -14,7 +14,7 @@ Tokenize = Callable[[str], Sequence[int]]
 Heading = tuple[int, str]
 
 CHUNK_TOKENS = 180
-CHUNKER = "sentences-1"  # changes whenever this module would cut the same text differently
+CHUNKER = "sentences-2"  # changes whenever this module would cut the same text differently
 
 _MOST_CHARACTERS_PER_TOKEN = 32
 _LINE = re.compile(r"^(#{1,6}[^\S\n]+)?([^\n]{1,100})$", re.MULTILINE)

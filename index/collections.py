@@ -55,18 +55,24 @@ def list_collections(data: Path) -> list[CollectionRow]:
     return [_row(name, folder) for name, folder in libraries_in(data).items()]
 
 
-def remove_collection(data: Path, name: str) -> None:
-    """Delete a collection with all that it holds; the files that were added to it stay.
-
-    Raises FonteError, LibraryMissing, and LibraryBusy while another process writes to it.
-    """
+def check_removable(data: Path, name: str) -> None:
+    """Raise FonteError where `name` is the default collection or can be none, LibraryMissing where there is none."""
     if name == DEFAULT:
         raise FonteError(
             f"The default collection is {data} itself: take documents out with fonte remove, or delete that folder "
             "with every collection in it"
         )
-    folder = folder_of(data, name)
+    folder_of(data, name)
     check_collection(data, name)
+
+
+def remove_collection(data: Path, name: str) -> None:
+    """Delete a collection with all that it holds; the files that were added to it stay.
+
+    Raises as `check_removable` does, and LibraryBusy while another process writes to it.
+    """
+    check_removable(data, name)
+    folder = folder_of(data, name)
     away = data / f".removed-{name}"  # no collection any more, also where deleting is cut off
     with told_plainly(folder), locked(folder):
         for left in data.glob(".removed-*"):

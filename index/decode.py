@@ -29,6 +29,8 @@ _SIGNATURES = {
     b"SQLite format 3": "an SQLite database",
     b"\xd0\xcf\x11\xe0": "an old office document (OLE)",
 }
+# What browsers read in place of an encoding that a page names: the same letters, and the curly quotes it uses too.
+_READ_AS = {"iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949"}
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x00-\x1f(}\]c\x8c\x95]")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -58,7 +60,7 @@ def decode(data: bytes, *, declared: str = "") -> str:
 
     Raises UnreadableFile where it is not text, or in an encoding that cannot be told.
     """
-    if looks_like := _signature(data):
+    if looks_like := signature(data):
         raise UnreadableFile(f"is not text: it looks like {looks_like}")
     for bom, encoding in _BOMS:
         if data.startswith(bom):
@@ -68,7 +70,11 @@ def decode(data: bytes, *, declared: str = "") -> str:
         return _wide(data)
     if sum(map(data[:65536].count, _CONTROLS)) > len(data[:65536]) // 50:
         raise UnreadableFile("is not text: it is full of control characters, like a program or an archive")
-    for attempt in (partial(_strictly, encoding="utf-8"), _nearly_utf8, partial(_strictly, encoding=declared)):
+    for attempt in (
+        partial(_strictly, encoding="utf-8"),
+        _nearly_utf8,
+        partial(_strictly, encoding=_read_as(declared)),
+    ):
         text = attempt(data)
         if text is not None:
             return text
@@ -83,10 +89,18 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", _IDLE_SELECTOR.sub("", _IDLE_JOINER.sub("", text)))
 
 
-def _signature(data: bytes) -> str:
+def signature(data: bytes) -> str:
+    """Return what the first bytes say that `data` is, such as "a PDF", "" where they say nothing."""
     if _PICKLE.match(data):
         return "Python's pickle format"
     return next((name for start, name in _SIGNATURES.items() if data.startswith(start)), "")
+
+
+def _read_as(declared: str) -> str:
+    try:
+        return _READ_AS.get(codecs.lookup(declared).name, declared)
+    except (LookupError, ValueError):  # a name that there is not, or cannot be
+        return ""
 
 
 def _strictly(data: bytes, encoding: str) -> str | None:

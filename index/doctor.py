@@ -8,16 +8,17 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
-from index.access import locked
+from index.access import about_sqlite, locked
 from index.catalog import SCHEMA_VERSION
-from index.checksum import of_fields, of_vector
+from index.checksum import of_fields, of_vector, text_problem
 from index.errors import LibraryBusy
 from index.purge import NEW_CATALOG
 from index.rebuild import connect
@@ -27,6 +28,13 @@ from index.windows import CUTTING
 _NAMED = 5  # of the documents that something is wrong with
 _LEAST_FREE_MB = 200
 _VECTORS_AT_ONCE = 900
+_NO_DAMAGE = {  # what keeps SQLite from reading a catalog that may be whole
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ def examine(folder: Path) -> Health:
         with closing(connect(folder / "catalog.sqlite")) as database:
             health = _examine_catalog(folder, database)
     except (sqlite3.Error, ValueError, TypeError, KeyError, UnicodeError) as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_DAMAGE and isinstance(error, sqlite3.Error):
+            return Health(folder, (Finding(about_sqlite(folder, error), sound=False), *surroundings))
         text = f"The catalog is damaged: {error}. Save what can be saved: fonte doctor --repair"
         return Health(folder, (Finding(text, sound=False), *surroundings), readable=False)
     return replace(health, findings=(*health.findings, *surroundings))
@@ -132,19 +142,6 @@ def _damaged_documents(database: sqlite3.Connection, settings: Mapping[str, str]
             yield str(document_id), why
 
 
-def text_problem(database: sqlite3.Connection, document_id: str) -> str:
-    """Return what is wrong with the text, title and date of a document; "" for nothing."""
-    columns = "id, text, title, language, published, outlet, author, pages, sha256"  # in the order of the checksum
-    query = f"SELECT {columns}, characters, checksum FROM documents JOIN texts ON document_id = id WHERE id = ?"
-    found = database.execute(query, (document_id,)).fetchall()
-    if len(found) != 1:
-        return "its text, or its title and date, are missing"
-    *fields, characters, checksum = found[0]
-    if of_fields(fields) != checksum or characters != len(fields[1]):
-        return "its text or its title is not what was added"
-    return ""
-
-
 def passages_problem(database: sqlite3.Connection, document_id: str, dimension: int) -> str:
     """Return what is wrong with the passages of a document whose text is whole, and their vectors; "" for nothing."""
     (characters,) = database.execute("SELECT characters FROM documents WHERE id = ?", (document_id,)).fetchone()
@@ -178,9 +175,6 @@ def _wrong_vectors(database: sqlite3.Connection, keys: Sequence[int], dimension:
         lengths = np.linalg.norm(joined.reshape(len(rows), dimension), axis=1)
         if not np.all(np.abs(lengths - 1) < 1e-2):  # also where one is not a number
             return "vectors are not of unit length"
-        query = f"SELECT key, vectors, checksum FROM windows WHERE key IN ({', '.join('?' * len(part))})"
-        if any(of_vector(key, vectors) != checksum for key, vectors, checksum in database.execute(query, part)):
-            return "vectors are not what was stored"
         query = f"SELECT key, vectors, checksum FROM windows WHERE key IN ({', '.join('?' * len(part))})"
         if any(of_vector(key, data) != checksum for key, data, checksum in database.execute(query, part)):
             return "vectors are not what was stored"
@@ -227,7 +221,8 @@ def _lock(folder: Path) -> Iterator[Finding]:
     except LibraryBusy:
         yield Finding("Another process is writing to the library just now; ask again when it is done")
     except OSError as error:
-        yield Finding(f"The library cannot be written: {error.strerror or error}", sound=False)
+        why = error.strerror or error
+        yield Finding(f"The library cannot be written: {why}; check the permissions of {folder}", sound=False)
 
 
 def _leftovers(folder: Path) -> Iterator[Finding]:
@@ -243,7 +238,9 @@ def _leftovers(folder: Path) -> Iterator[Finding]:
 
 def left_over(folder: Path) -> list[Path]:
     """Return what killed processes left in `folder` that nothing needs."""
-    patterns = ("*.part", "*.part-*", "chroma.old*", "chroma.new*", ".removed-*")
+    patterns = ["*.part", "*.part-*", ".removed-*"]
+    with suppress(OSError), FileLock(folder / "chroma.lock", timeout=0):  # else somebody makes a vector store just now
+        patterns += ["chroma.old*", "chroma.new*"]
     return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 

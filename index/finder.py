@@ -32,6 +32,8 @@ EXACT_UP_TO = 200_000
 
 _SAMPLE = 2_000  # vectors that show how far apart cosines lie
 _READ_AT_MOST = 20_000  # vectors of documents that fit a condition, to be read for one search
+_WIDEST = 16 * CANDIDATES  # looked at where a few documents take all the places of the candidates
+_PLAIN_LANGUAGE = 0.9  # confidence in a language that no document is in; "quando nasce Verdi" is 0.62 Portuguese
 _FEWEST_PROPOSED = 20  # by the vector store; where so few fit a condition, every vector is compared
 
 
@@ -53,7 +55,20 @@ class View:
     sample: Vectors  # some of them, evenly spread
     bias: LanguageBias
     codes: NDArray[np.int64]  # of the language of each of `keys`
+    languages: frozenset[str]
     language: str  # of most documents
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Chunks by key with their scores. `first`, best first, are to be shown before `rest`, best first as well."""
+
+    chunks: Mapping[int, Chunk]
+    fused: Scores
+    dense: Scores
+    lexical: Scores
+    first: Sequence[int]
+    rest: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +111,19 @@ class Finder:
         others have something to say.
         """
         with self._catalog.reading():
-            allowed = self._allowed_at(tuple(where), self._catalog.generation) if where else None
             limit = max(CANDIDATES, k)
-            lexical = [self._lexical(question, limit, where) for question in questions]
-            near = [
-                self._fair(question.vector, limit=limit, also=sorted(found), allowed=allowed)
-                for question, found in zip(questions, lexical, strict=True)
-            ]
-            chunks = self._catalog.chunk_spans(sorted({key for found in near for key in found}))
-            if not chunks:
-                return []
-            keys = np.array(list(chunks), dtype=np.int64)
-            vectors = self._vectors(keys)
-            windows = self._catalog.windows_of(keys.tolist())
-            scored = [
-                self._score(question.vector, keys, vectors, windows, found)
-                for question, found in zip(questions, lexical, strict=True)
-            ]
-            dense, fused = (_mean([of_question[i] for of_question in scored]) for i in (0, 1))
-            terms = _mean([{key: found.get(key, 0.0) for key in chunks} for found in lexical])
-            ranked = sorted(chunks, key=lambda key: (-fused[key], chunks[key].id))
-            ranked = self._varied(ranked, chunks, dict(zip(keys.tolist(), vectors, strict=True)), k)
+            found = self._ranking(questions, limit, k, where)
+            while len(found.first) < k and limit < _WIDEST and self._others_wait(found, where):
+                limit *= 4
+                found = self._ranking(questions, limit, k, where)
             return [
-                self._passage(chunks[key], rank, fused[key], {"dense": dense[key], "lexical": terms[key]})
-                for rank, key in enumerate(ranked[:k], start=1)
+                self._passage(
+                    found.chunks[key],
+                    rank,
+                    found.fused[key],
+                    {"dense": found.dense[key], "lexical": found.lexical[key]},
+                )
+                for rank, key in enumerate([*found.first, *found.rest][:k], start=1)
             ]
 
     def document(self, document_id: str) -> Document:
@@ -145,14 +149,46 @@ class Finder:
             sample = rows.vectors[::step].copy()
         bias = language_bias(sample, [rows.languages[place] for place in rows.spoken[::step].tolist()])
         codes = bias.codes(rows.languages)[rows.spoken]
-        return View(generation, rows.keys, rows.vectors, sample, bias, codes, self._catalog.main_language())
+        languages = frozenset(rows.languages[place] for place in np.unique(rows.spoken).tolist())
+        return View(generation, rows.keys, rows.vectors, sample, bias, codes, languages, self._catalog.main_language())
+
+    def _ranking(self, questions: Sequence[Question], limit: int, k: int, where: Sequence[Condition]) -> Ranking:
+        """Return the best of the `limit` candidates of each retriever in order, spread over `k` places."""
+        allowed = self._allowed_at(tuple(where), self._catalog.generation) if where else None
+        lexical = [self._lexical(question, limit, where) for question in questions]
+        near = [
+            self._fair(question.vector, limit=limit, also=sorted(found), allowed=allowed)
+            for question, found in zip(questions, lexical, strict=True)
+        ]
+        chunks = self._catalog.chunk_spans(sorted({key for found in near for key in found}))
+        if not chunks:
+            return Ranking({}, {}, {}, {}, [], [])
+        keys = np.array(list(chunks), dtype=np.int64)
+        vectors = self._vectors(keys)
+        windows = self._catalog.windows_of(keys.tolist())
+        scored = [
+            self._score(question.vector, keys, vectors, windows, found)
+            for question, found in zip(questions, lexical, strict=True)
+        ]
+        dense, fused = (_mean([of_question[i] for of_question in scored]) for i in (0, 1))
+        terms = _mean([{key: found.get(key, 0.0) for key in chunks} for found in lexical])
+        ranked = sorted(chunks, key=lambda key: (-fused[key], chunks[key].id))
+        first, rest = self._varied(ranked, chunks, dict(zip(keys.tolist(), vectors, strict=True)), k)
+        return Ranking(chunks, fused, dense, terms, first, rest)
+
+    def _others_wait(self, found: Ranking, where: Sequence[Condition]) -> bool:
+        """Whether some documents that fit `where` have no chunk in `found`."""
+        return len({chunk.document_id for chunk in found.chunks.values()}) < self._catalog.document_count(where)
 
     def _find_allowed(self, where: tuple[Condition, ...], generation: int) -> NDArray[np.int64]:
         return self._catalog.keys_where(where)
 
     def _lexical(self, question: Question, limit: int, where: Sequence[Condition]) -> Scores:
-        language = detect_language(question.text) or self.view().language
-        return dict(self._catalog.lexical(question.text, language, limit=limit, where=where))
+        language = detect_language(question.text)
+        if language not in self.view().languages:
+            language = detect_language(question.text, least_confidence=_PLAIN_LANGUAGE)
+        known = language or self.view().language
+        return dict(self._catalog.lexical(question.text, known, sure=bool(language), limit=limit, where=where))
 
     def _vectors(self, keys: NDArray[np.int64]) -> Vectors:
         view = self.view()
@@ -178,8 +214,8 @@ class Finder:
 
     def _varied(
         self, ranked: Sequence[int], chunks: Mapping[int, Chunk], vectors: Mapping[int, NDArray[np.float32]], k: int
-    ) -> list[int]:
-        """Return `ranked` with repetitions, and what exceeds a document's share of `k` places, at the end."""
+    ) -> tuple[list[int], list[int]]:
+        """Return `ranked` in two: after what comes first, repetitions and what exceeds a document's share of `k`."""
         documents = {key: chunk.document_id for key, chunk in chunks.items()}
 
         def same(key: int, other: int) -> bool:

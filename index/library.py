@@ -133,8 +133,7 @@ class Library:
             found = self._finder.find(questions, k=max(k, RERANKED) if self.reranker else k, where=where)
             self._upkeep.look_again()
         if self.reranker:
-            best, rest = found[:RERANKED], found[RERANKED:]
-            found = [*reranked(query, best, self.reranker), *rest]
+            found = reranked(query, found, self.reranker, places=k)
         return found[:k]
 
     def add(

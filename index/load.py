@@ -198,7 +198,7 @@ def _document(file: SourceFile, entry: Mapping[str, Any]) -> Document:
 
 def _first_line(text: str) -> str:
     """Return the first line where it is short enough to be a title, "" otherwise and where it is a row or an item."""
-    line = text.lstrip()[: _NO_SHORTER_TITLE + 1].split("\n", 1)[0].strip("#* \t")
+    line = text.lstrip()[: 2 * _NO_SHORTER_TITLE].split("\n", 1)[0].strip("#* \t")
     return "" if len(line) > _NO_SHORTER_TITLE or line.startswith(("|", "- ")) else line
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from index.access import check_not_newer, check_present, locked, settings_for, told_plainly
 from index.add import Adding, Progress
-from index.catalog import Catalog
+from index.catalog import Catalog, connected_as_it_lies
+from index.checksum import text_problem
 from index.embed import Embedder
 from index.errors import FonteError
 from index.purge import NEW_CATALOG, delete_catalog
@@ -62,8 +63,18 @@ def rebuild(
 
 
 def connect(file: Path) -> sqlite3.Connection:
-    """Open a catalog of any schema as it is. What is deleted in it is overwritten, as in `Catalog`."""
+    """Open a catalog of any schema as it is. What is deleted in it is overwritten, as in `Catalog`.
+
+    One that lies in a folder that cannot be written is open for reading alone.
+    """
     database = sqlite3.connect(file, isolation_level=None, timeout=5)
+    try:
+        database.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        database.close()
+        database = connected_as_it_lies(file, error)
+    except sqlite3.DatabaseError:
+        pass  # damaged: whoever asks for something is told
     database.execute("PRAGMA secure_delete = ON")
     database.execute("PRAGMA trusted_schema = OFF")
     return database
@@ -71,7 +82,10 @@ def connect(file: Path) -> sqlite3.Connection:
 
 def kept_documents(database: sqlite3.Connection) -> Iterator[Kept]:
     """Yield the documents of a catalog of any schema, by id. Raises sqlite3.Error, ValueError on what is damaged."""
+    checked = "checksum" in _columns(database, "texts")
     for (document_id,) in database.execute("SELECT id FROM documents ORDER BY id").fetchall():
+        if checked and (problem := text_problem(database, document_id)):
+            raise sqlite3.DatabaseError(f"document {document_id}: {problem}")
         yield kept_document(database, document_id)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.errors import ModelUnavailable
+from index.search import says_the_same, spread
 from index.types import Passage
 
 RERANKED = 20  # passages; each is read whole, so more of them are waited for
@@ -71,16 +72,30 @@ class CrossEncoderReranker:
         return trained and len(config.get("id2label", [0, 1])) == 1
 
 
-def reranked(question: str, passages: Sequence[Passage], reranker: Reranker) -> list[Passage]:
-    """Return `passages` best first by `reranker`, whose score each gets; what scores the same keeps its order."""
+def reranked(question: str, passages: Sequence[Passage], reranker: Reranker, *, places: int) -> list[Passage]:
+    """Return `passages` with the best of them in order again by `reranker`; what scores the same keeps its order.
+
+    Its score becomes theirs, not to be compared with those of the passages after them. Repetitions, and what exceeds a
+    document's share of `places`, are at the end.
+    """
     if not passages:
         return []
-    found = reranker.scores(question, [_told(passage) for passage in passages]).tolist()
-    ordered = sorted(zip(found, passages, strict=True), key=lambda pair: (-pair[0], pair[1].rank))
-    return [
-        replace(passage, rank=rank, score=score, scores={**passage.scores, "reranker": score})
-        for rank, (score, passage) in enumerate(ordered, start=1)
-    ]
+    best, others = passages[:RERANKED], passages[RERANKED:]
+    found = reranker.scores(question, [_told(passage) for passage in best]).tolist()
+    ordered = sorted(zip(found, best, strict=True), key=lambda pair: (-pair[0], pair[1].rank))
+    told = [replace(passage, score=score, scores={**passage.scores, "reranker": score}) for score, passage in ordered]
+    return [replace(passage, rank=rank) for rank, passage in enumerate(_varied([*told, *others], places), start=1)]
+
+
+def _varied(passages: Sequence[Passage], places: int) -> list[Passage]:
+    documents = {place: passage.document.id for place, passage in enumerate(passages)}
+
+    def same(place: int, other: int) -> bool:
+        texts = passages[place].chunk.text, passages[other].chunk.text
+        return documents[place] != documents[other] and says_the_same(*texts)
+
+    first, rest = spread(range(len(passages)), documents, same, places=places)
+    return [passages[place] for place in [*first, *rest]]
 
 
 def _told(passage: Passage) -> str:

@@ -17,8 +17,9 @@ import numpy as np
 from index.access import locked, settings_for, told_plainly
 from index.add import Adding
 from index.catalog import SCHEMA_VERSION, Catalog
+from index.checksum import text_problem
 from index.damaged import copy_files, copy_readable, padded_copy
-from index.doctor import Health, left_over, passages_problem, text_problem
+from index.doctor import Health, left_over, passages_problem
 from index.embed import Embedder, Vectors
 from index.errors import FonteError, LibraryMismatch
 from index.load import SourceFile, load_documents
@@ -60,6 +61,7 @@ def repair(health: Health, embedder: Callable[[], Embedder]) -> RepairReport:
         _drop_leftovers(folder, report)
         if not health.readable or health.damaged or not health.lexical:
             _Salvage(folder, embedder, report).run(readable=health.readable)
+            shutil.rmtree(folder / "chroma", ignore_errors=True)  # every passage has a new key
         with closing(Catalog(folder / "catalog.sqlite")) as catalog:
             if not catalog.purge():
                 report.done.append("Another process reads the library, so words of removed documents are still there")
@@ -114,7 +116,7 @@ class _Salvage:
     def _make(self, old: sqlite3.Connection, settings: Mapping[str, str]) -> None:
         with closing(new_catalog(self._new, settings, _last_key(old))) as fresh:
             origins = dict(self._save_documents(old, fresh, settings))
-        fill_origins(self._new, origins, generation=_number(settings.get("generation")) + 1, done=_SALVAGED)
+        fill_origins(self._new, origins, generation=_generation(settings) + 1, done=_SALVAGED)
 
     def _exchange(self) -> None:
         """Keep the damaged catalog aside, and give the new one its name."""
@@ -125,12 +127,14 @@ class _Salvage:
         sync_folder(self._folder)
 
     def _is_done(self) -> bool:
-        """Whether an earlier repair was cut off when only the exchange was left to do."""
+        """Whether an earlier repair was cut off when only the exchange was left to do.
+
+        Not where the library was changed since: its generation is then no longer below that of the new catalog.
+        """
         if not self._new.exists():
             return False
-        with suppress(sqlite3.Error), closing(connect(self._new)) as fresh:
-            return bool(fresh.execute("SELECT 1 FROM settings WHERE name = ?", (_SALVAGED,)).fetchall())
-        return False
+        made = _settings_in(self._new)
+        return _SALVAGED in made and _generation(_settings_in(self._file)) < _generation(made)
 
     def _settings(self, old: sqlite3.Connection) -> dict[str, str]:
         """Return what the library was built with; what the embedder says where that cannot be read."""
@@ -138,7 +142,8 @@ class _Salvage:
         with suppress(sqlite3.Error):
             settings = dict(old.execute("SELECT name, value FROM settings"))
         try:
-            old.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if not old.execute("SELECT 1 FROM sqlite_master WHERE name = 'documents'").fetchall():
+                raise sqlite3.DatabaseError("it holds no documents")
         except sqlite3.DatabaseError as error:
             raise FonteError(
                 f"Nothing can be read of {self._file} ({error}): bring a backup back with fonte restore, "
@@ -227,6 +232,16 @@ def _chunks(database: sqlite3.Connection, document: Document) -> tuple[list[Chun
         stored = np.frombuffer(of_windows or b"", dtype="<f2").astype(np.float32)
         windows.append(stored.reshape(-1, len(vectors[-1])) if of_windows else None)
     return chunks, np.stack(vectors), windows
+
+
+def _settings_in(file: Path) -> dict[str, str]:
+    with suppress(sqlite3.Error), closing(connect(file)) as database:
+        return dict(database.execute("SELECT name, value FROM settings"))
+    return {}
+
+
+def _generation(settings: Mapping[str, str]) -> int:
+    return _number(settings.get("generation"))
 
 
 def _origin(database: sqlite3.Connection, document_id: str) -> str:

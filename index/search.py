@@ -16,6 +16,9 @@ LEXICAL_WEIGHT = 0.1  # standard deviations of cosine per point of BM25; 0.05 to
 
 LEAST_ALIKE = 0.97  # cosine of texts of which one repeats the other, with room: it only says which to compare
 _WORD = re.compile(r"\w+")
+# A report and its denial may differ in one of these alone.
+_NEGATION_LIST = "no not non never nor né mai nessun nessuna nessuno pas jamais nicht kein keine nunca não"
+_NEGATIONS = frozenset(_NEGATION_LIST.split())
 
 
 def cosines(
@@ -82,8 +85,8 @@ def fuse(dense: Mapping[int, float], lexical: Mapping[int, float], *, deviation:
 
 def spread(
     ranked: Sequence[int], document_of: Mapping[int, str], same: Callable[[int, int], bool], *, places: int
-) -> list[int]:
-    """Return `ranked` with some moved to the end, in order: what says the same as one of the first `places`.
+) -> tuple[list[int], list[int]]:
+    """Return what of `ranked` comes first, and what comes after it: what says the same as one of the first `places`.
 
     As does what exceeds a document's share, a third of the places, rounded up.
     """
@@ -96,13 +99,13 @@ def spread(
         crowded = seen[document] >= share or (len(first) < places and any(same(key, other) for other in first))
         (rest if crowded else first).append(key)
         seen[document] += not crowded
-    return first + rest
+    return first, rest
 
 
 def says_the_same(one: str, other: str) -> bool:
-    """Whether two texts share nine tenths of their words, and neither a number nor a name is in one alone."""
+    """Whether two texts share nine tenths of their words, and no number, name or negation is in one alone."""
     words, theirs = (frozenset(_WORD.findall(text)) for text in (one, other))
     different = words ^ theirs
     if 10 * len(words & theirs) < 9 * len(words | theirs):
         return False
-    return all(word.islower() for word in different)
+    return all(word.islower() and word not in _NEGATIONS for word in different)

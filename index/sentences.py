@@ -50,12 +50,14 @@ _ONLY_MARKER = re.compile(r"[\W_]*((\d{1,3}|[a-zA-Z])[.)])?")
 _LAST_WORD = re.compile(r"([^\W\d_][\w.]*)\.$")
 # Punkt's time grows faster than its input (1 MB of "a. a. a." takes minutes), and no sentence is as long as this.
 _LONGEST_BLOCK = 10_000
+_LONGEST_ROW = 300  # characters of a table's row that is quoted whole: half a row has lost its columns
 
 
 def sentence_spans(text: str, language: str = "") -> list[Span]:
     """Return `(start, end)` of each sentence: in order, stripped, never overlapping, covering all non-blank text.
 
-    A blank line ends a sentence. A single newline does too, unless the text is wrapped at a fixed width.
+    A blank line ends a sentence. A single newline does too, unless the text is wrapped at a fixed width. The row of a
+    table (a line that begins with a bar) is a sentence; only in a long one are those in its cells told apart.
     `language` is ISO 639-1; one that Punkt has no parameters for is cut by the English ones.
     """
     punkt = _punkt(PUNKT_LANGUAGES.get(language, "english"))
@@ -99,7 +101,7 @@ def _wrapped_width(text: str, lines: list[Span]) -> int:
     Looks at the lines that another follows at once: in wrapped text most are nearly as long as the longest, and few
     end with a full stop.
     """
-    inner = [(a, b) for (a, b), (c, _) in pairwise(lines) if c == b + 1]
+    inner = [(a, b) for (a, b), (c, _) in pairwise(lines) if c == b + 1 and text[a] != "|"]
     if len(inner) < 4:
         return 0
     lengths = sorted(b - a for a, b in inner)
@@ -116,7 +118,7 @@ def _runs_on(text: str, line: Span, after: Span, width: int) -> bool:
     if after[0] != end + 1 or not text[start:end].strip() or not text[slice(*after)].strip():
         return False
     following = text[slice(*after)].lstrip()
-    if text.startswith("#", start) or _OWN_LINE.match(following):
+    if text.startswith(("#", "|"), start) or _OWN_LINE.match(following):
         return False
     return following[0].islower() or end - start >= 0.75 * width
 
@@ -136,6 +138,9 @@ def _bounded(text: str, start: int, end: int) -> Iterator[Span]:
 
 def _spans_of_block(text: str, start: int, end: int, punkt: Any) -> Iterator[Span]:
     block = text[start:end]
+    if block.startswith("|") and len(block) <= _LONGEST_ROW:
+        yield start, start + len(block.rstrip())
+        return
     cuts = {start + b for _, b in punkt.span_tokenize(block)} | {start + m.end() for m in _OTHER_STOP.finditer(block)}
     edges = [start, *sorted(cuts), end]
     current: Span | None = None

@@ -61,7 +61,7 @@ def stems(text: str, language: str) -> list[str]:
 
 
 def roots(text: str) -> list[str]:
-    """Return what the words of `text` share with their relatives in other languages; numbers as they are.
+    """Return what the words of `text` share with their relatives in other languages; what has digits as it is.
 
     The first five letters in a common spelling: filosofia and philosophy, Normanni and Normans. After Simard, Foster &
     Isabelle 1992, who take words for cognates by their first four.
@@ -82,7 +82,7 @@ def telling_terms(text: str, language: str, *, most: int = 64) -> tuple[list[str
 
 
 def _words(text: str) -> list[str]:
-    text = text.casefold()
+    text = unicodedata.normalize("NFC", text).casefold()
     found: list[str] = []
     for run in _TERM.findall(text):
         if run.isascii() or not _UNSPACED.search(run):
@@ -104,9 +104,9 @@ def _fold(word: str) -> str:
 
 
 def _root(word: str) -> str:
-    if word.isdigit():
-        return word
     word = _fold(word)
+    if any(map(str.isdigit, word)):
+        return word
     for spelling, common in _SPELLINGS:
         word = word.replace(spelling, common)
     return _DOUBLED.sub(r"\1", word)[:_ROOT_LETTERS]

@@ -95,6 +95,8 @@ def _sql(condition: Condition) -> tuple[str, str]:
         raise ValueError(f"no condition: {condition!r}")
     if field == _DATE:
         return f"{column} {operator} ?", value
+    if field == "language" and "*" not in value:  # is a code, in small letters; asked of every document in each search
+        return f"{column} {operator} ?", value.lower()
     if "*" not in value:
         return f"folded({column}) {operator} ?", folded(value)
     like = "LIKE" if operator == "=" else "NOT LIKE"

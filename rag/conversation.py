@@ -15,7 +15,7 @@ _POINTING = re.compile(
     r"|es[eoa]|ell[oa]s|sus)\b",
     re.IGNORECASE,
 )
-_OPENING = re.compile(r"^\s*(and|but|so|e|ed|ma|et|mais|und|aber|y|pero)\b", re.IGNORECASE)
+_OPENING = re.compile(r"^\s*(and|but|so|e|ed|ma|et|mais|und|aber|y|pero)\b(?!-)", re.IGNORECASE)  # not e-commerce
 
 
 def standalone(question: str, history: Sequence[Turn], language: str) -> str:

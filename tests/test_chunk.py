@@ -78,6 +78,10 @@ def test_last_words_and_sentences_are_no_headings() -> None:
     assert [heading for _, heading in find_headings(text)] == ["A title", "Another title"]
 
 
+def test_row_of_a_table_is_no_heading() -> None:
+    assert find_headings("Titolo\n\n| Voci |\n\nTesto.\n\n| Altre voci\n\nAltro testo.") == [(0, "Titolo")]
+
+
 def test_too_small_chunks_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 32, not 8"):
         split_document(Document("doc", "text"), FakeEmbedder().tokenize, chunk_tokens=8)

@@ -51,6 +51,9 @@ def test_an_empty_folder_adds_nothing_and_says_so(run: Run, tmp_path: Path) -> N
     ran = run("add", "void")
     assert ran.code == 1 and ran.out == "Nothing added.\n"
     assert ran.err.startswith("not added void: holds no file")
+    ran = run("search", "who?", "--json")
+    assert ran.err == "The library holds no documents yet. Add some: fonte add docs/\n"
+    assert json.loads(ran.out)["passages"] == []
 
 
 @pytest.mark.parametrize("verb", [("list",), ("ask", "who?"), ("search", "who?"), ("remove", "x"), ("chat",)])
@@ -129,11 +132,11 @@ def test_the_search_alone_is_measured_with_the_conversation_and_without(news: Ru
     gold = {"id": "1", "question": "And when did she buy it?", "answers": ["2024"], "relevant": ["new"]}
     gold |= {"answerable": True, "language": "en", "kind": "factoid", "meta": {"history": turns}}
     (tmp_path / "gold.jsonl").write_text(json.dumps(gold) + "\n")
-    asked: list[str] = []
+    asked: list[tuple[str, str]] = []
     search = Library.search
 
     def noted(self: Library, query: str, **named: Any) -> list[Passage]:
-        asked.append(query)
+        asked.append((query, named["context"]))
         return search(self, query, **named)
 
     with pytest.MonkeyPatch.context() as patched:
@@ -141,7 +144,8 @@ def test_the_search_alone_is_measured_with_the_conversation_and_without(news: Ru
         settings, found = settings_and_found(news, tmp_path, "with")
         assert settings["history"] is True and found[0] == "new"
         assert settings_and_found(news, tmp_path, "without", "--no-history")[0]["history"] is False
-    assert asked == ["Who was Carla Riva? And when did she buy it?", "And when did she buy it?"]
+    question = "And when did she buy it?"
+    assert asked == [(question, "Who was Carla Riva?"), (question, "")]
     settings, found = settings_and_found(news, tmp_path, "some", "--where", "published>2023")
     assert settings["where"] == ["published>2023"] and set(found) == {"new", "it"}
     ran = news("eval", "--gold", "gold.jsonl", "--out", "none", "--retrieval-only", "--where", "author=x")

@@ -212,8 +212,10 @@ def test_the_user_is_asked_before_a_collection_goes(
 
 
 def test_the_default_collection_is_not_removed_with_the_others_in_it(two: Run, tmp_path: Path) -> None:
-    ran = two("collections", "remove", "default", "--yes")
-    assert ran.code == 1 and "default collection is .fonte itself" in ran.err
+    for yes in (("--yes",), ()):  # nobody is asked about what is then refused
+        ran = two("collections", "remove", "default", *yes)
+        assert ran.code == 1 and "default collection is .fonte itself" in ran.err
+    assert "cannot name a collection" in two("collections", "remove", "../x").err
     assert len(list_collections(tmp_path / ".fonte")) == 2
 
 

@@ -94,12 +94,14 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 
 
 @pytest.fixture(autouse=True)
-def no_chroma(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_chroma(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     if "real_chroma" not in request.fixturenames:
         for name in ("fill", "warm"):
             monkeypatch.setattr(ChromaVectors, name, getattr(ChromaVectors, name))  # put back afterwards
         without_chroma()
-        monkeypatch.setattr(logging.getLogger("index"), "level", logging.ERROR)  # that it is left out is no news
+        caplog.set_level(logging.ERROR, logger="index")  # that it is left out is no news
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import FakeEmbedder, Run
+from filelock import FileLock
 
 from index.doctor import examine
 from index.embed import Embedder
@@ -145,6 +146,7 @@ def test_catalog_with_damaged_pages_is_saved_as_far_as_it_can_be_read(folder: Pa
         copy = tmp_path / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(folder, copy)
+        (copy / "chroma").mkdir()
         flip(copy / "catalog.sqlite", random.Random(i), ("bits", "page", "truncated")[i % 3])
         health = examine(copy)
         if health.sound:  # where nothing is stored, or nothing that matters
@@ -157,6 +159,7 @@ def test_catalog_with_damaged_pages_is_saved_as_far_as_it_can_be_read(folder: Pa
             assert "Nothing can be read" in str(error)
             continue
         assert examine(copy).sound, i
+        assert not (copy / "chroma").exists()  # whose keys are of no passage any more
         after = texts(copy)
         assert all(before[document_id] == text for document_id, text in after.items()), i
         missing = before.keys() - after.keys()
@@ -173,16 +176,35 @@ def test_catalog_with_damaged_pages_is_saved_as_far_as_it_can_be_read(folder: Pa
     assert share > 0.7
 
 
-def test_catalog_of_which_nothing_can_be_read_is_left_alone(folder: Path) -> None:
+def test_document_added_after_a_repair_was_cut_off_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the repair had made is then of an earlier state, and may not take the place of the catalog."""
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = texts(folder)
+    change(folder, "DELETE FROM vectors WHERE key = 90")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("index.salvage.replace_content", cut_off)
+        repair(examine(folder), FakeEmbedder)
+    with Library.open(folder, FakeEmbedder()) as library:
+        library.add_documents([Document("late", "Tardi.")])
+    repair(examine(folder), FakeEmbedder)
+    assert texts(folder) == before | {"late": "Tardi."}
+    assert examine(folder).sound
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 1000, b""])
+def test_catalog_of_which_nothing_can_be_read_is_left_alone(folder: Path, content: bytes) -> None:
     for path in folder.glob("catalog.sqlite*"):
-        path.write_bytes(b"not a database at all" * 1000)
+        path.write_bytes(content)
     health = examine(folder)
     assert "The catalog is damaged" in told(folder)
     with pytest.raises(
         FonteError, match=r"Nothing can be read of .*: bring a backup back with fonte restore, or delete"
     ):
         repair(health, FakeEmbedder)
-    assert (folder / "catalog.sqlite").read_bytes().startswith(b"not a database")
+    assert (folder / "catalog.sqlite").read_bytes() == content
 
 
 @pytest.mark.parametrize("name", ["catalog.part", "catalog.read.part", "chroma.part"])
@@ -193,6 +215,13 @@ def test_what_was_left_over_is_named_and_deleted(folder: Path, name: str) -> Non
     assert f"{name} was left over" in told(folder)
     repair(health, no_embedder)
     assert not (folder / name).exists()
+
+
+def test_vector_store_that_somebody_makes_just_now_is_not_left_over(folder: Path) -> None:
+    (folder / "chroma.new-1").mkdir()
+    with FileLock(folder / "chroma.lock"):
+        assert "left over" not in told(folder)
+    assert "chroma.new-1 was left over" in told(folder)
 
 
 def test_library_that_others_may_read_is_told(folder: Path) -> None:

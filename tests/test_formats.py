@@ -167,6 +167,39 @@ def test_day_of_publication_is_declared_and_never_guessed(tmp_path: Path, head: 
     assert load_one(write(tmp_path / "a.html", article(head, body))).published == published
 
 
+def test_title_of_which_nothing_says_which_part_is_the_sites_stays_whole(tmp_path: Path) -> None:
+    whole = "La Voce di Chioggia - Porto, accordo sui dragaggi"
+    content = page(f"<div>Menu</div><div>{LONG}</div>", f"<title>{whole}</title>")
+    assert load_one(write(tmp_path / "a.html", content)).title == whole
+
+
+def test_what_the_page_marks_as_its_main_part_is_not_lost_for_looking_like_a_list(tmp_path: Path) -> None:
+    """A page of short news, with its key points: the extraction alone keeps the longest of them."""
+    posts = "".join(
+        f'<div class="post"><h3>Notizia {n}</h3><p>Alle {n} sono {n}00 le case senza luce in provincia.</p></div>'
+        for n in range(5)
+    )
+    points = "<ul><li>Treni fermi a Trento</li><li>Scuole chiuse in tutta la valle fino a venerdì</li></ul>"
+    body = f"<main><h1>Diretta</h1><div><h2>In breve</h2>{points}</div>{posts}</main>"
+    text = load_one(write(tmp_path / "a.html", page(body))).text
+    assert "- Treni fermi a Trento" in text
+    assert [f"Alle {n} sono {n}00 le case" in text for n in range(5)] == [True] * 5
+
+
+def test_page_in_a_form_is_read(tmp_path: Path) -> None:
+    content = page("<form><h1>Orari</h1><p>La biblioteca apre alle 9.</p></form>")
+    assert load_one(write(tmp_path / "a.html", content)).text == "# Orari\n\nLa biblioteca apre alle 9."
+
+
+def test_who_is_quoted_and_what_a_tall_cell_says_of_each_row_are_kept(tmp_path: Path) -> None:
+    quote = "<blockquote><p>Il terzo pilone è il peggiore</p><footer>Elena Trevisan</footer></blockquote>"
+    rows = "<tr><td>Rossi</td><td rowspan=2>Verdi</td><td>12</td></tr><tr><td>Neri</td><td>9</td></tr>"
+    content = article(body=f"{quote}<table><tr><th>Chi</th><th>Lista</th><th>Voti</th></tr>{rows}</table>")
+    text = load_one(write(tmp_path / "a.html", content)).text
+    assert "Elena Trevisan" in text
+    assert "| Rossi | Verdi | 12 |\n| Neri | Verdi | 9 |" in text
+
+
 def test_page_saved_by_a_browser_tells_where_it_was(tmp_path: Path) -> None:
     saved = "<!-- saved from url=(0031)https://www.esempio.example/uno -->\n" + article()
     document = load_one(write(tmp_path / "a.html", saved))
@@ -264,11 +297,43 @@ def test_mail_gives_its_plain_part_quotes_included_and_names_attachments(tmp_pat
     assert metadata(document)[:4] == ("Riunione di lunedì", "Anna Bò <anna@posta.example>", "2024-03-25", "")
 
 
-def test_mail_that_is_only_a_page_goes_through_the_same_extraction(tmp_path: Path) -> None:
+def test_mail_that_is_only_a_page_is_read_whole(tmp_path: Path) -> None:
     html = article(body="<script>x()</script><ul><li>uno</li><li>due</li></ul>")
     document = load_one(write(tmp_path / "a.eml", mail(html=html).as_bytes()))
     assert f"lunedì\n\n# Un titolo\n\n{LONG.strip()}\n\n- uno\n- due" in document.text
     assert "x()" not in document.text
+
+
+def test_newsletter_laid_out_in_tables_reads_from_top_to_bottom(tmp_path: Path) -> None:
+    cells = "<td><h2>Lavoro</h2><p>La fabbrica assume.</p></td><td><h2>Mostre</h2><p>Apre Morandi.</p></td>"
+    html = page(
+        '<div style="display: none">anteprima</div><table><tr><td><p>Cari lettori.</p></td></tr>'
+        f"<tr><td><table><tr>{cells}</tr></table></td></tr>"
+        "<tr><td><a href='/a'>L'affitto sale a 1.020 euro</a></td></tr></table>"
+    )
+    for plain in ("", "Questo messaggio si legge in un programma che mostra l'HTML."):
+        document = load_one(write(tmp_path / "a.eml", mail(plain[:40], html).as_bytes()))
+        assert document.text.split("\n\n")[1:] == [
+            "Cari lettori.", "## Lavoro", "La fabbrica assume.", "## Mostre", "Apre Morandi.",
+            "L'affitto sale a 1.020 euro",
+        ]  # fmt: skip
+
+
+def test_mail_keeps_every_text_in_it_and_the_mails_it_sends_on(tmp_path: Path) -> None:
+    message, sent_on = mail("Prima della foto."), mail("Il codice è 9934.")
+    message.add_attachment(b"\x89PNG", maintype="image", subtype="png", filename="foto.png")
+    message.add_attachment("Dopo la foto.", disposition="inline")
+    message.add_attachment(sent_on)
+    texts = load_one(write(tmp_path / "a.eml", message.as_bytes())).text.split("\n\n")
+    assert texts[1:3] == ["Prima della foto.", "Dopo la foto."]
+    assert texts[-2:] == ["Il codice è 9934.", "Attachment: foto.png"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_mail_whose_head_breaks_the_rules_keeps_its_letters(tmp_path: Path, encoding: str) -> None:
+    content = "From: a@b.example\nSubject: Città e università\nContent-Type: text/plain; charset=utf-8\n\nÈ l’una.\n"
+    document = load_one(write(tmp_path / "a.eml", content.encode(encoding)))
+    assert (document.title, document.text.endswith("\n\nÈ l’una.")) == ("Città e università", True)
 
 
 def test_mail_without_headers_is_refused_and_one_without_a_body_is_not(tmp_path: Path) -> None:
@@ -277,6 +342,11 @@ def test_mail_without_headers_is_refused_and_one_without_a_body_is_not(tmp_path:
 
 
 # Tables.
+
+
+def test_line_that_tells_excel_the_delimiter_is_no_row(tmp_path: Path) -> None:
+    read = load_one(write(tmp_path / "a.csv", "sep=;\nnome;quota\nAnna, Ugo;2,5\n"))
+    assert read.text == "| nome | quota |\n| nome: Anna, Ugo | quota: 2,5 |"
 
 
 @pytest.mark.parametrize(
@@ -307,6 +377,14 @@ def test_table_without_names_and_lines_that_are_no_table_stand_as_they_are(tmp_p
 # RTF.
 
 
+def test_rows_of_an_rtf_table_begin_with_a_bar_like_all_others(tmp_path: Path) -> None:
+    row = r"\trowd\cellx1000\cellx2000\intbl %s\cell %s\cell\row"
+    read = load_one(
+        write(tmp_path / "a.rtf", r"{\rtf1 Soci\par" + row % ("Nome", "Quota") + row % ("Anna", "50") + "}")
+    )
+    assert read.text.endswith("| Nome | Quota |\n| Anna | 50 |")
+
+
 def test_rtf_gives_paragraphs_footnotes_and_metadata(tmp_path: Path) -> None:
     content = (
         rb"{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0 Times;}}{\info{\title Verbale: perch\'e9}{\author Anna}"
@@ -314,7 +392,7 @@ def test_rtf_gives_paragraphs_footnotes_and_metadata(tmp_path: Path) -> None:
         rb"\u8364?, \u-10179?\u-8704?.\par\trowd Uno\cell Due\cell\row Tre\cell Quattro\cell\row}"
     )
     document = load_one(write(tmp_path / "a.rtf", content))
-    assert document.text == "Disse: «Perché no?» Nota.\n\nCosta 10 €, 😀.\n\nUno|Due|\nTre|Quattro|"
+    assert document.text == "Disse: «Perché no?» Nota.\n\nCosta 10 €, 😀.\n\n| Uno | Due |\n| Tre | Quattro |"
     assert metadata(document)[:3] == ("Verbale: perché", "Anna", "2024-03-05")
     assert reason(write(tmp_path / "b.rtf", "testo")) == "is not an RTF file, whatever its name says"
 

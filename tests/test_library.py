@@ -1,12 +1,15 @@
 """The library as its users see it: nothing lost, nothing half done, everything told in a sentence."""
 
+import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -160,8 +163,8 @@ def test_another_embedder_is_refused_with_what_to_type(library: Library, docs: P
 
 
 def test_library_of_a_newer_fonte_is_refused(library: Library, fake_embedder: FakeEmbedder) -> None:
-    library.wait_for_store(60)  # which reads in a transaction of the same connection
-    library._catalog._database.execute("UPDATE settings SET value = '99' WHERE name = 'schema'")
+    with closing(sqlite3.connect(library.folder / "catalog.sqlite")) as database, database:
+        database.execute("UPDATE settings SET value = '99' WHERE name = 'schema'")
     with pytest.raises(LibraryMismatch, match="newer fonte: upgrade"):
         Library.open(library.folder, fake_embedder)
 
@@ -173,6 +176,20 @@ def test_damaged_catalog_is_told_in_a_sentence(library: Library, docs: Path, fak
         file.write_bytes(b"not a database at all" * 100)
     with pytest.raises(FonteError, match="is damaged"):
         Library.open(library.folder, fake_embedder)
+
+
+def test_log_of_a_catalog_that_was_deleted_is_not_taken_for_the_new_one(
+    library: Library, docs: Path, tmp_path: Path, fake_embedder: FakeEmbedder
+) -> None:
+    library.add([docs])
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    shutil.copy(library.folder / "catalog.sqlite-wal", folder)
+    with Library.open(folder, fake_embedder, create=True) as again:
+        assert ids(again) == []
+        assert again.add([docs / "ceo.txt"]).added == ("ceo.txt",)
+        again._catalog.check()
+    library.close()
 
 
 @pytest.mark.parametrize("query", ["", " \n "])
@@ -193,6 +210,24 @@ def test_one_long_document_leaves_room_for_others(library: Library) -> None:
     library.add_documents([Document(f"d{i}", f"Il gatto mangia cosa{i}.", language="it") for i in range(4)])
     found = [passage.document.id for passage in library.search("gatto divano", k=6)]
     assert sorted(found) == ["d0", "d1", "d2", "d3", "long", "long"]
+
+
+def test_a_book_that_is_nearer_everywhere_leaves_room_for_others(library: Library) -> None:
+    """Neither retriever has another document among its first candidates."""
+    rng, words = random.Random(1), [f"parola{i}" for i in range(300)]
+    pages = [f"Il gatto vecchio {' '.join(rng.choices(words, k=90))}." for _ in range(200)]
+    others = [Document(f"d{i}", f"Il gatto {' '.join(rng.choices(words, k=120))}.", language="it") for i in range(4)]
+    library.add_documents([Document("book", "\n\n".join(pages), language="it"), *others])
+    found = [passage.document.id for passage in library.search("il gatto vecchio", k=6)]
+    assert sorted(found) == ["book", "book", "d0", "d1", "d2", "d3"]
+
+
+def test_of_more_copies_than_candidates_the_first_by_id_is_shown_whatever_the_order(library: Library) -> None:
+    copies = [Document(f"copy{i:03}", "Il mulino di Borgo macina grano.", language="it") for i in range(100)]
+    others = [Document(f"z{i}", f"Il mulino macina cosa{i}.", language="it") for i in range(3)]
+    library.add_documents([*reversed(copies), *others])
+    found = [passage.document.id for passage in library.search("mulino di Borgo", k=4)]
+    assert found[0] == "copy000" and sorted(found[1:]) == ["z0", "z1", "z2"]
 
 
 def test_same_question_gives_the_same_ranking_after_reopening(library: Library, fake_embedder: FakeEmbedder) -> None:
@@ -273,7 +308,7 @@ def test_closing_does_not_wait_for_a_rebuild_and_the_next_opening_finishes_it(li
     library._catalog.put(Document("x", "x"), [Chunk(f"x#{i}", "x", "x", 0, 1) for i in range(2_500)], vectors)
     library.close()
     shutil.rmtree(library.folder / "chroma")
-    for _ in range(5):
+    for _ in range(3):
         again = Library.open(library.folder, library.embedder)
         while again.store_state != "rebuilding" or not list(library.folder.glob("chroma.new-*")):
             time.sleep(0.01)

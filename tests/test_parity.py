@@ -12,7 +12,7 @@ from index.library import Library
 from index.types import Document
 
 CHANGES = int(os.environ.get("FONTE_TEST_CHANGES", "10000"))
-AT_ONCE = 1_000
+AT_ONCE = 2_000
 
 
 def document(number: int, dice: random.Random) -> Document:

@@ -11,7 +11,7 @@ from conftest import FakeEmbedder, Run
 
 from index.doctor import examine
 from index.embed import Vectors
-from index.errors import LibraryMismatch
+from index.errors import FonteError, LibraryMismatch
 from index.library import Library
 from index.rebuild import NEW_CATALOG, rebuild
 from index.types import Document
@@ -73,6 +73,14 @@ def test_another_embedder_keeps_documents_and_metadata(folder: Path) -> None:
         LibraryMismatch, match="built with the embedder other, not fake: use --embedder other, or build"
     ):
         Library.open(folder, FakeEmbedder())
+
+
+def test_damaged_text_does_not_pass_for_whole_in_the_new_library(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "catalog.sqlite")) as database, database:
+        database.execute("UPDATE texts SET text = replace(text, 'mulino', 'molino') WHERE document_id = '3.txt'")
+    with pytest.raises(FonteError, match=r"is damaged \(document 3\.txt: its text .*: .* fonte doctor --repair"):
+        rebuild(folder, OTHER)
+    assert examine(folder).damaged == ("3.txt",)
 
 
 def test_open_reader_goes_on_and_then_says_what_has_changed(folder: Path) -> None:

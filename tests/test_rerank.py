@@ -53,6 +53,20 @@ def test_what_scores_the_same_keeps_its_order_and_more_than_are_read_follow(libr
     assert [passage.document.id for passage in library.search("mulino grano", k=30)] == plain
 
 
+def test_repetitions_and_what_one_document_says_too_often_stay_last(
+    tmp_path: Path, fake_embedder: FakeEmbedder
+) -> None:
+    with Library.open(tmp_path / "mills", fake_embedder, create=True) as library:
+        copies = [Document(f"copy{i}", "Il mulino di Borgo macina farro, farro e farro.") for i in range(3)]
+        book = "\n\n".join(f"Il mulino {i} di Borgo macina farro e farro. " + f"parola{i} " * 100 for i in range(9))
+        others = [Document(f"d{i}", f"Il mulino {i} macina grano.") for i in range(3)]
+        library.add_documents([*copies, Document("book", book), *others])
+        library.reranker = Counting("farro")
+        found = library.search("il mulino di Borgo", k=6)
+    assert [passage.document.id[:4] for passage in found] == ["copy", "book", "book", "d0", "d1", "d2"]
+    assert [passage.rank for passage in found] == [1, 2, 3, 4, 5, 6]
+
+
 def test_an_empty_library_asks_no_reranker(tmp_path: Path, fake_embedder: FakeEmbedder) -> None:
     with Library.open(tmp_path / "none", fake_embedder, create=True) as library:
         library.reranker = reranker = Counting("x")
@@ -61,6 +75,7 @@ def test_an_empty_library_asks_no_reranker(tmp_path: Path, fake_embedder: FakeEm
 
 
 def make_model(folder: Path, *, labels: int, kind: str = "BertForSequenceClassification") -> Path:
+    import torch
     import transformers
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
@@ -79,7 +94,9 @@ def make_model(folder: Path, *, labels: int, kind: str = "BertForSequenceClassif
         intermediate_size=8,
         num_labels=labels,
         max_position_embeddings=64,
+        initializer_range=1.0,  # else all texts score nearly the same
     )
+    torch.manual_seed(0)
     getattr(transformers, kind)(config).save_pretrained(folder)
     return folder
 

@@ -38,14 +38,14 @@ def test_without_lexical_matches_the_dense_order_stays() -> None:
 
 def test_one_document_does_not_fill_the_result() -> None:
     document_of = {1: "a", 2: "a", 3: "a", 4: "b", 5: "a"}
-    assert spread([1, 2, 3, 4, 5], document_of, lambda *_: False, places=5) == [1, 2, 4, 3, 5]
-    assert spread([1, 2, 3], document_of, lambda *_: False, places=5) == [1, 2, 3]
+    assert spread([1, 2, 3, 4, 5], document_of, lambda *_: False, places=5) == ([1, 2, 4], [3, 5])
+    assert spread([1, 2, 3], document_of, lambda *_: False, places=5) == ([1, 2], [3])
 
 
 def test_what_says_the_same_as_a_better_one_comes_last() -> None:
     pairs = {(3, 1), (4, 2)}
     ranked = spread([1, 2, 3, 4, 5], dict.fromkeys(range(1, 6), ""), lambda *pair: pair in pairs, places=99)
-    assert ranked == [1, 2, 5, 3, 4]
+    assert ranked == ([1, 2, 5], [3, 4])
 
 
 def test_only_the_best_places_are_looked_at_for_repetitions() -> None:
@@ -66,9 +66,10 @@ def test_only_the_best_places_are_looked_at_for_repetitions() -> None:
         ("La banca di Borgo chiuse ieri le tre filiali della valle, dice il sindaco Rossi.", False),
         ("La banca di Borgo ha chiuso ieri le tre filiali della valle, dice il sindaco Bianchi.", False),
         ("La banca di Borgo ha chiuso ieri le 3 filiali della valle, dice il sindaco Rossi.", False),
+        ("La banca di Borgo non ha chiuso le tre filiali della valle, dice il sindaco Rossi.", False),
     ],
 )
-def test_a_repetition_shares_its_words_and_every_name_and_number(other: str, same: bool) -> None:
+def test_a_repetition_shares_its_words_and_every_name_number_and_negation(other: str, same: bool) -> None:
     text = "La banca di Borgo ha chiuso le tre filiali della valle, dice il sindaco Rossi."
     assert says_the_same(text, other) is same
     assert says_the_same(text, text)

@@ -93,3 +93,14 @@ def test_long_monotonous_text_is_cut(unit: str) -> None:
     spans = sentence_spans(text, "en")
     assert all(end - start <= 10_000 for start, end in spans)
     assert sum(end - start for start, end in spans) >= len("".join(text.split()))
+
+
+def test_row_of_a_table_is_a_sentence_however_it_is_wrapped() -> None:
+    row = "| Nome: Dott. Rossi | Nota: Pagato. Vedi fascicolo 3 | Importo: 12 |"
+    text = f"{row}\n" * 5 + "che segue da solo.\n"
+    assert [text[start:end] for start, end in sentence_spans(text, "it")] == [row] * 5 + ["che segue da solo."]
+
+
+def test_sentences_in_the_cells_of_a_long_row_are_told_apart() -> None:
+    text = f"| titolo: Piove | testo: {'Il fiume sale ancora. ' * 20}Domani sole. |"
+    assert len(sentence_spans(text, "it")) > 10

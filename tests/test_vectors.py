@@ -322,6 +322,23 @@ def test_child_and_its_files_are_gone_soon_after_its_parent_was_killed(tmp_path:
     assert not Path(scratch.strip()).exists()
 
 
+def test_files_of_a_child_that_was_killed_with_all_around_it_are_deleted_by_the_next(tmp_path: Path) -> None:
+    one, two, three = ChromaChild(), ChromaChild(), ChromaChild()
+    try:
+        for child in (one, two):
+            child.open(tmp_path / "c", owner=tmp_path)
+            child.close(tmp_path / "c")
+        assert one._process
+        for process in (*psutil.Process(one._process.pid).children(), one._process):
+            process.kill()
+        one._process.wait()
+        three.start()
+        assert (one._scratch and one._scratch.exists(), two.scratch().exists()) == (False, True)
+    finally:
+        for child in (one, two, three):
+            child.stop()
+
+
 def test_killed_between_the_two_renames_the_new_store_is_taken(store: ChromaVectors, tmp_path: Path) -> None:
     store.fill(set(range(50)), vectors_of, generation=1)
     (tmp_path / "chroma").rename(tmp_path / "chroma.new-1")

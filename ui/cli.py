@@ -64,6 +64,8 @@ def search(
     query = check_question(query, most_chars=settings.question_chars)
     with open_library(settings, where=conditions) as library:
         passages = library.search(query, k=most, where=conditions)
+    if not passages:
+        note("The library holds no documents yet. Add some: fonte add docs/")
     say(json.dumps(passages_json(query, passages), ensure_ascii=False) if as_json else passages_text(passages))
 
 

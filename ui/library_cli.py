@@ -170,11 +170,11 @@ def remove_collection(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove a collection with all that it holds. Your files stay where they are."""
-    from index.collections import check_collection, list_collections
+    from index.collections import check_removable, list_collections
     from index.collections import remove_collection as remove_it
 
     folder = settings_of(data=data).data
-    check_collection(folder, name)
+    check_removable(folder, name)
     if not yes:
         (row,) = (row for row in list_collections(folder) if row.name == name)
         _confirm(f"Remove the collection {name} with its {row.documents} documents?")

@@ -10,7 +10,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from index.decode import clean
+from index.decode import clean, signature
 from index.errors import UnreadableFile
 from index.formats import MOST_CHARACTERS, Parsed
 
@@ -35,7 +35,8 @@ def read_pdf(data: bytes) -> Parsed:
     """
     import pypdf
 
-    if b"%PDF-" not in data[:1024]:
+    # Something may lie before the mark, but not the beginning of another kind of file.
+    if b"%PDF-" not in data[:1024] or signature(data) not in ("", "a PDF"):
         raise UnreadableFile("is not a PDF, whatever its name says")
     reader = pypdf.PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):

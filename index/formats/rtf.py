@@ -8,6 +8,7 @@ from index.formats import Parsed
 
 _CREATED = re.compile(rb"\\creatim\\yr(\d{4})\\mo(\d{1,2})\\dy(\d{1,2})")
 _INFO = r"{\\%s\s([^{}]{1,1000})}"
+_ROW = re.compile(r"^(?!\|)(.*)\|$", re.M)  # as striprtf writes it
 _CODE_PAGE = re.compile(r"\\ansicpg\d{1,5}|\Z")
 
 
@@ -39,4 +40,5 @@ def _text_of(rtf: str) -> str:
     text: str = rtf_to_text(rtf)  # type: ignore[no-untyped-call]
     # RTF writes an emoji as the two halves that UTF-16 has for it.
     text = clean(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")).strip()
-    return re.sub(r"(?<!\|)\n+", "\n\n", text)  # a line is a paragraph, unless it is a table's row
+    text = re.sub(r"(?<!\|)\n+", "\n\n", text)  # a line is a paragraph, unless it is a table's row
+    return _ROW.sub(lambda row: f"| {' | '.join(map(str.strip, row[1].split('|')))} |", text)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 
 from index.decode import clean, decode
@@ -11,6 +12,7 @@ from index.formats.layout import records
 
 _DELIMITERS = ",;\t|"
 _ROWS_TO_JUDGE = 50
+_TOLD_DELIMITER = re.compile(r'"?sep=([,;\t|])"?\n')  # a first line by which Excel is told, and which it hides
 _CHARACTERS_TO_JUDGE = 100_000
 
 
@@ -20,8 +22,10 @@ def read_csv(data: bytes) -> Parsed:
     Formulas stay as they are written. Raises UnreadableFile where the file cannot be parted into rows.
     """
     text = clean(decode(data))
+    told = _TOLD_DELIMITER.match(text)
+    text = text[told.end() :] if told else text
     csv.field_size_limit(sys.maxsize)  # how much may be read is limited elsewhere
-    rows = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
+    rows = csv.reader(io.StringIO(text), delimiter=told[1] if told else _delimiter(text))
     lines, length = [], 0
     try:
         for line in records(rows, has_header=True):

@@ -3,6 +3,7 @@
 import re
 from copy import deepcopy
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from index.decode import clean, decode
@@ -16,12 +17,16 @@ _SAVED_FROM = re.compile(r"<!--[^>]{0,200}?(?:saved from url=\(\d+\)|url:\s*)(ht
 _HEAD_CHARACTERS = 20_000  # where a page's language and address are looked for
 
 _LEAST_ARTICLE = 250  # characters; trafilatura too takes less for a miss, but then gives the page in one piece
-_NOT_CONTENT = "script style noscript template head nav footer aside form button select dialog iframe svg object"
+_LEAST_SHARE = 0.8  # of what the page marks as its article; less, and some of it was taken for furniture
+_LONGEST_REPEATED, _MOST_REPEATED = 200, 10_000  # characters of a cell, and cells
+_NOT_SHOWN = ("script", "style", "noscript", "template", "head", "button", "select", "iframe", "svg", "object")
+_NOT_CONTENT = ("nav", "footer", "aside", "dialog")
 _FURNITURE = re.compile(
     r"cookie|consent|gdpr|newsletter|breadcrumb|sidebar|comment|respond|share|sharing|social|related|most-read|popular"
     r"|promo|advert|banner|menu|navbar|skip-link",
     re.I,
 )
+_HIDDEN = re.compile(r"display\s*:\s*none", re.I)
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _CELLS = ("cell", "td", "th")
 _ROWS = ("row", "tr")
@@ -47,11 +52,30 @@ def parse_page(html: str, *, url: str = "") -> Parsed:
     tree = _parse(html)
     if tree is None:
         return {"text": ""}
+    _prepare(tree)
     found = _extract(tree, url or (saved_from[1] if saved_from else ""))
     text = clean(text_of(found.body)) if found is not None else ""
-    if len(text) < _LEAST_ARTICLE:
-        text = max(clean(_whole_page(tree)), text, key=len)
-    return {"text": text, "language": (language[1] or language[2]) if language else ""} | _metadata(found)
+    metadata = _metadata(found, tree)
+    whole = clean(_whole_page(tree))
+    expected = 0.0 if _article(tree) is None else _LEAST_SHARE * len(whole)
+    if len(text) < max(_LEAST_ARTICLE, expected):
+        text = max(whole, text, key=len)
+    return {"text": text, "language": (language[1] or language[2]) if language else ""} | metadata
+
+
+def parse_mail(html: str) -> str:
+    """Return all that a mail written as a page shows: nothing in it belongs to a site around it."""
+    from lxml import etree  # type: ignore[import-untyped]
+
+    tree = _parse(html)
+    if tree is None:
+        return ""
+    _prepare(tree)
+    etree.strip_elements(tree, *_NOT_SHOWN, with_tail=False)
+    for element in [e for e in tree.iter(etree.Element) if _HIDDEN.search(e.get("style", ""))]:
+        if element.getparent() is not None:  # what a list of mails shows beside the subject
+            element.drop_tree()
+    return clean(text_of(tree))
 
 
 def _parse(html: str) -> Any:
@@ -67,6 +91,41 @@ def _parse(html: str) -> Any:
     if any(error.type_name == "ERR_RESOURCE_LIMIT" for error in parser.error_log):
         raise UnreadableFile("nests its elements deeper than any page does, so that part of it would be lost")
     return tree
+
+
+def _prepare(tree: Any) -> None:
+    """Change in place what the extraction would lose or shuffle."""
+    for footer in list(tree.iterfind(".//blockquote//footer")):  # who is quoted
+        footer.tag = "p"
+    _flatten_layout(tree)
+    _repeat_tall_cells(tree)
+
+
+def _flatten_layout(tree: Any) -> None:
+    """Turn tables that only place things on the page, as in newsletters, into blocks that follow each other."""
+    around = (next(inner.iterancestors("table"), None) for inner in tree.iter("table", "h1", "h2", "h3"))
+    layout = {table for table in around if table is not None}
+    layout.update(table for table in tree.iter("table") if table.get("role") in ("presentation", "none"))
+    parts = [(next(part.iterancestors("table"), None), part) for part in tree.iter("tbody", "tr", "td", "th")]
+    layout -= {table for table, part in parts if part.tag == "th"}  # a table of facts, with something in its cells
+    for element in [part for table, part in parts if table in layout] + list(layout):
+        element.tag = "div"
+
+
+def _repeat_tall_cells(tree: Any) -> None:
+    """Write a cell that spans several rows into each of them, so that their other cells keep their columns."""
+    left = _MOST_REPEATED
+    for cell in [cell for cell in tree.iter("td", "th") if cell.get("rowspan", "").strip().isdecimal()]:
+        if cell.getparent().tag != "tr" or len("".join(cell.itertext())) > _LONGEST_REPEATED:
+            continue
+        place = cell.getparent().index(cell)
+        for row in islice(cell.getparent().itersiblings("tr"), min(int(cell.get("rowspan")[:6]) - 1, left)):
+            copy = deepcopy(cell)
+            copy.tail = None
+            copy.attrib.pop("rowspan")
+            row.insert(place, copy)
+            left -= 1
+        cell.attrib.pop("rowspan")  # else the extraction makes room for it below
 
 
 def _extract(tree: Any, url: str) -> Any:
@@ -88,14 +147,31 @@ def _extract(tree: Any, url: str) -> Any:
         return None
 
 
-def _metadata(found: Any) -> Parsed:
+def _article(tree: Any) -> Any:
+    """Return the page's only article or else its only main part, None where there is none."""
+    for tag in ("article", "main"):
+        found = [element for element in tree.iter(tag) if "".join(element.itertext()).strip()]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def _metadata(found: Any, tree: Any) -> Parsed:
     if found is None:
         return {}
     outlet = found.sitename or ""
     if outlet.startswith("http"):  # the address of its page in a social network
         outlet = found.hostname or ""
-    title = _without_outlet(found.title or "", outlet)
+    title = _without_outlet(_whole_title(found.title or "", tree), outlet)
     return {"title": title, "author": found.author, "date": found.date, "source": found.url, "outlet": outlet}
+
+
+def _whole_title(title: str, tree: Any) -> str:
+    """Return `title`, or the page's <title> of which it is a part that nothing else confirms: it may be the site's."""
+    whole = " ".join((tree.findtext(".//title") or "").split())
+    told = [" ".join(heading.text_content().split()) for heading in tree.iter("h1", "h2")]
+    told += [meta.get("content") for meta in tree.iter("meta")]
+    return whole if title in whole and title not in told else title
 
 
 def _without_outlet(title: str, outlet: str) -> str:
@@ -119,14 +195,15 @@ def _whole_page(tree: Any) -> str:
     """Return what a browser would show, without what is plainly not content, for a page that has no article."""
     from lxml import etree
 
-    etree.strip_elements(tree, *_NOT_CONTENT.split(), with_tail=False)
+    etree.strip_elements(tree, *_NOT_SHOWN, *_NOT_CONTENT, with_tail=False)
     most = len(tree.text_content()) // 2  # what holds more is the page itself, with a class such as "no-sidebar"
     for element in list(tree.iter(etree.Element)):
         name = f"{element.get('class', '')} {element.get('id', '')}"
-        if element.getparent() is not None and _FURNITURE.search(name) and len(element.text_content()) <= most:
+        is_furniture = element.tag == "form" or _FURNITURE.search(name)
+        if element.getparent() is not None and is_furniture and len(element.text_content()) <= most:
             element.drop_tree()
-    articles = [element for element in tree.iter("article", "main") if "".join(element.itertext()).strip()]
-    return text_of(articles[0] if len(articles) == 1 else tree)
+    article = _article(tree)
+    return text_of(tree if article is None else article)
 
 
 def text_of(body: Any) -> str:
