@@ -238,6 +238,19 @@ def test_equal_texts_are_ordered_by_id_wherever_they_stand(catalog: Catalog, tmp
         assert len({passage.score for passage in ordered}) == 1
 
 
+def test_a_book_that_is_nearer_everywhere_leaves_room_for_others(catalog: Catalog, tmp_path: Path) -> None:
+    """Neither retriever has another document among its first candidates."""
+    near, far = question(1), question(2)
+    pages = [Chunk(f"book#{i}", "book", "gatto vecchio ", 14 * i, 14 * i + 14) for i in range(200)]
+    catalog.put(Document("book", "gatto vecchio " * 200, language="it"), pages, np.tile(near, (200, 1)))
+    for i in range(4):
+        text = f"cane {i}"
+        catalog.put(Document(f"d{i}", text, language="it"), [Chunk(f"d{i}#0", f"d{i}", text, 0, 6)], far[None, :])
+    for exact_up_to in (10_000, 1):
+        found = finder_of(catalog, tmp_path, exact_up_to=exact_up_to).find([Question("gatto vecchio", near)], k=6)
+        assert [passage.document.id for passage in found] == ["book", "book", "d0", "d1", "d2", "d3"]
+
+
 def test_rare_terms_decide_what_is_scored_and_the_best_stay_the_same(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

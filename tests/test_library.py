@@ -1,6 +1,5 @@
 """The library as its users see it: nothing lost, nothing half done, everything told in a sentence."""
 
-import random
 import shutil
 import signal
 import sqlite3
@@ -210,16 +209,6 @@ def test_one_long_document_leaves_room_for_others(library: Library) -> None:
     library.add_documents([Document(f"d{i}", f"Il gatto mangia cosa{i}.", language="it") for i in range(4)])
     found = [passage.document.id for passage in library.search("gatto divano", k=6)]
     assert sorted(found) == ["d0", "d1", "d2", "d3", "long", "long"]
-
-
-def test_a_book_that_is_nearer_everywhere_leaves_room_for_others(library: Library) -> None:
-    """Neither retriever has another document among its first candidates."""
-    rng, words = random.Random(1), [f"parola{i}" for i in range(300)]
-    pages = [f"Il gatto vecchio {' '.join(rng.choices(words, k=90))}." for _ in range(200)]
-    others = [Document(f"d{i}", f"Il gatto {' '.join(rng.choices(words, k=120))}.", language="it") for i in range(4)]
-    library.add_documents([Document("book", "\n\n".join(pages), language="it"), *others])
-    found = [passage.document.id for passage in library.search("il gatto vecchio", k=6)]
-    assert sorted(found) == ["book", "book", "d0", "d1", "d2", "d3"]
 
 
 def test_of_more_copies_than_candidates_the_first_by_id_is_shown_whatever_the_order(library: Library) -> None:
