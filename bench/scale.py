@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import index.catalog
+import index.lexical
 from index.access import settings_for
 from index.catalog import Catalog
 from index.embed import Vectors, unit
@@ -176,7 +176,7 @@ def measure(folder: Path, questions: int) -> dict[str, object]:
         n = len(library)
         same = equal_to_exact(folder, [vector for _, vector in asked], lambda vector: search("zzz", vector))
         found = [search(*q) for q in asked[:CHECKED]]
-        index.catalog._SCORED_AT_MOST = sys.maxsize  # every chunk that shares a word is scored
+        index.lexical._SCORED_AT_MOST = sys.maxsize  # every chunk that shares a word is scored
         all_scored = sum(search(*q) == ids for q, ids in zip(asked, found, strict=False))
         remove_s = timed(lambda: library.remove(["d7"]))
         changed_s = timed(lambda: search(*asked[0]))

@@ -7,7 +7,7 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from index.checksum import of_fields, of_vector
 from index.embed import Vectors
+from index.lexical import Matching, documents_where, lexical_columns
 from index.purge import mark, purge
-from index.terms import roots, stems, telling_roots, telling_terms, terms
 from index.types import Chunk, Document
 from index.where import Condition, folded, sql_of
 
@@ -58,8 +58,6 @@ CREATE TABLE windows (
 CREATE VIRTUAL TABLE lexical USING fts5 (title, terms, stems, roots, tokenize = "unicode61 remove_diacritics 0");
 """
 _ROW_FIELDS = "id, title, source, language, published, outlet, author, sha256, origin, characters"
-_LEXICAL_WEIGHTS = "2.0, 1.0, 1.0, 1.0"  # of title, terms, stems, roots
-_SCORED_AT_MOST = 20_000  # chunks that share a question's terms
 _ROWS_AT_ONCE = 2_000
 _VARIABLES_AT_ONCE = 900  # SQLite's oldest limit on the question marks of a statement is 999
 
@@ -325,59 +323,8 @@ class Catalog:
         Only documents that fit every condition of `where` are looked at. In a library of more than 20,000 chunks only
         those count that have one of the question's rarest terms, unless that leaves fewer than `limit`.
         """
-        plain, stemmed = telling_terms(question, language)
-        exact = [f'{{title terms}} : "{word}"' for word in plain]
-        phrases = exact + [f'stems : "{word}"' for word in stemmed]
-        elsewhere = _of_roots(question, language) + ([] if sure else exact)
-        spoken = self._rows("SELECT DISTINCT language FROM documents")
-        if (language,) not in spoken or len(spoken) == 1:
-            phrases = phrases if (language,) in spoken else elsewhere
-            return self._best_matches(phrases, where, limit)
-        own, other = (Condition("language", operator, language) for operator in ("=", "!="))
-        found = self._best_matches(phrases, [*where, own], limit)
-        return _best([*found, *self._best_matches(elsewhere, [*where, other], limit)], limit)
-
-    def _best_matches(self, phrases: Sequence[str], where: Sequence[Condition], limit: int) -> list[tuple[int, float]]:
-        """Return `(key, BM25 score)` of the chunks that match any of `phrases`, best first."""
-        if not phrases:
-            return []
         with self.reading():
-            rare, common = self._by_rarity(phrases)
-            found = dict(self._matches(_any_of(rare), where, limit))
-            if common:  # BM25 is a sum over terms, and matching both sides adds what the common ones give
-                found |= dict(self._matches(f"({_any_of(rare)}) AND ({_any_of(common)})", where, limit))
-                if len(found) < limit:
-                    found = dict(self._matches(_any_of(phrases), where, limit))
-        return _best(found.items(), limit)
-
-    def _by_rarity(self, phrases: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Return the rarest of `phrases`, which decide what is looked at, and the others.
-
-        To score a chunk takes SQLite some microseconds, and half of a large library shares a word with a question:
-        over 100,000 chunks p95 is 139 ms for all that match and 44 ms for those with the rarest terms, and the best
-        60 of 200 questions were the same.
-        """
-        if self.chunk_count() <= _SCORED_AT_MOST:
-            return list(phrases), []
-        counting = "SELECT count(*) FROM (SELECT 1 FROM lexical WHERE lexical MATCH ? LIMIT ?)"
-        count = {phrase: self._rows(counting, (phrase, _SCORED_AT_MOST))[0][0] for phrase in phrases}
-        ordered = sorted(count, key=lambda phrase: (count[phrase], phrase))
-        matched = np.cumsum([count[phrase] for phrase in ordered])
-        few = max(1, int(np.searchsorted(matched, _SCORED_AT_MOST, side="right")))
-        return ordered[:few], ordered[few:]
-
-    def _matches(self, expression: str, where: Sequence[Condition], limit: int) -> list[tuple[int, float]]:
-        """Return `(key, BM25 score)` of the best chunks that match an FTS5 expression."""
-        condition, values = sql_of(where)
-        # Asked row by row, before it is scored. As "rowid IN (...)" FTS5 would search anew for every allowed row:
-        # minutes where there are 100,000.
-        fitting = f"SELECT 1 FROM chunks WHERE key = lexical.rowid AND document_id IN ({_documents_where(condition)})"
-        among = f"AND EXISTS ({fitting})" if where else ""
-        query = (
-            f"SELECT rowid, -bm25(lexical, {_LEXICAL_WEIGHTS}) AS score FROM lexical "
-            f"WHERE lexical MATCH ? {among} ORDER BY score DESC, rowid LIMIT ?"
-        )
-        return self._rows(query, (expression, *values, limit))
+            return Matching(self._rows).best(question, language, sure=sure, limit=limit, where=where)
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -440,11 +387,7 @@ def connected_as_it_lies(path: Path, error: sqlite3.OperationalError) -> sqlite3
 def _keys_where(where: Sequence[Condition]) -> tuple[str, list[str]]:
     """Return the query for the keys of chunks whose documents fit, and its values."""
     condition, values = sql_of(where)
-    return f"SELECT key FROM chunks WHERE document_id IN ({_documents_where(condition)})", values
-
-
-def _documents_where(condition: str) -> str:
-    return f"SELECT id FROM documents WHERE {condition}"
+    return f"SELECT key FROM chunks WHERE document_id IN ({documents_where(condition)})", values
 
 
 def _insert_document(database: sqlite3.Connection, document: Document, origin: str) -> None:
@@ -471,11 +414,9 @@ def _insert_chunk(
     if windows is not None and len(windows) > 1:
         data = windows.astype("<f2").tobytes()
         database.execute("INSERT INTO windows VALUES (?, ?, ?)", (key, data, of_vector(key, data)))
-    titled = f"{document.title}\n{chunk.text}"
-    columns = (terms(document.title), terms(chunk.text), stems(titled, document.language), roots(titled))
     database.execute(
         "INSERT INTO lexical (rowid, title, terms, stems, roots) VALUES (?, ?, ?, ?, ?)",
-        (key, *(" ".join(column) for column in columns)),
+        (key, *lexical_columns(document, chunk)),
     )
 
 
@@ -492,19 +433,6 @@ def _delete(database: sqlite3.Connection, document_id: str) -> None:
 
 def _advance(database: sqlite3.Connection) -> None:
     database.execute("UPDATE settings SET value = CAST(value AS INTEGER) + 1 WHERE name = 'generation'")
-
-
-def _best(scored: Iterable[tuple[int, float]], limit: int) -> list[tuple[int, float]]:
-    return sorted(scored, key=lambda item: (-item[1], item[0]))[:limit]
-
-
-def _of_roots(question: str, language: str) -> list[str]:
-    return [f'roots : "{root}"' for root in telling_roots(question, language)]
-
-
-def _any_of(phrases: Sequence[str]) -> str:
-    """Return an FTS5 expression; each word in it is a quoted string without quotes, since a term has only letters."""
-    return " OR ".join(phrases)
 
 
 def _in_parts(keys: Sequence[int]) -> Iterator[tuple[str, Sequence[int]]]:

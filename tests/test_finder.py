@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import index.catalog
 import index.finder
+import index.lexical
 from index.catalog import Catalog
 from index.embed import Vectors, unit
-from index.finder import NO_ROWS, Finder, Question, Rows, read_rows
+from index.finder import Finder, Question
+from index.lexical import Matching
+from index.rows import NO_ROWS, Rows, read_rows
 from index.types import Chunk, Document
 from index.vectors import ChromaVectors
 from index.where import Condition
@@ -260,8 +262,10 @@ def test_rare_terms_decide_what_is_scored_and_the_best_stay_the_same(
     whole = [catalog.lexical(q, "it", limit=10) for q in questions]
     where = (Condition("language", "=", "it"),)
     whole_where = [catalog.lexical(q, "it", limit=10, where=where) for q in questions]
-    monkeypatch.setattr(index.catalog, "_SCORED_AT_MOST", 500)
-    assert sum(bool(catalog._by_rarity([f'stems : "{w}"' for w in q.split()])[1]) for q in questions) > 5
+    monkeypatch.setattr(index.lexical, "_SCORED_AT_MOST", 500)
+    assert (
+        sum(bool(Matching(catalog._rows)._by_rarity([f'stems : "{w}"' for w in q.split()])[1]) for q in questions) > 5
+    )
     for all_of_them, kept in ((), whole), (where, whole_where):
         for q, expected in zip(questions, kept, strict=True):
             found = catalog.lexical(q, "it", limit=10, where=all_of_them)
@@ -277,7 +281,7 @@ def test_a_condition_that_few_fit_finds_them_by_common_terms_too(
     catalog.put(
         Document("only", text, language="it"), [Chunk("only#0", "only", text, 0, len(text))], question(0)[None, :]
     )
-    monkeypatch.setattr(index.catalog, "_SCORED_AT_MOST", 5)
+    monkeypatch.setattr(index.lexical, "_SCORED_AT_MOST", 5)
     found = catalog.lexical("parola59 parola0", "it", limit=5, where=(Condition("id", "=", "only"),))
     assert len(found) == 1
 
