@@ -42,6 +42,7 @@ OUTLETS = 4
 WORDS = 110  # of a chunk
 CHUNKS_OF_DOCUMENT = 10
 WINDOWS, WINDOWS_APART = 3, 0.6  # of a chunk; how far they are from its middle
+EQUALLY_LONG = [["."] * WINDOWS] * CHUNKS_OF_DOCUMENT
 STOP_WORDS_SHARE = 0.45
 SYLLABLES = [consonant + vowel for consonant in "bcdfglmnprstvz" for vowel in "aeiou"]
 CHECKED = 200  # questions asked again without any shortcut
@@ -113,7 +114,7 @@ def make_library(folder: Path, chunks: int) -> None:
     while some := list(islice(invented, 100)):
         with catalog.together():
             for document, parts, windows in some:
-                catalog.put(document, parts, chunk_vectors(windows), windows=windows)
+                catalog.put(document, parts, chunk_vectors(windows, EQUALLY_LONG), windows=windows)
     catalog.close()
     with Library.open(folder, Preset()) as library:
         library.wait_for_store(1_800)

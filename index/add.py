@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.access import check_dimension
 from index.catalog import Catalog
@@ -155,12 +156,13 @@ class Adding:
         chunks = [split_document(document, tokenize) for document, _ in arrivals]
         queue = [(i, chunk) for i, of_document in enumerate(chunks) for chunk in of_document]
         labels = [arrivals[i][0].id for i, _ in queue]
-        waiting: dict[int, list[Vectors]] = {}
+        waiting: dict[int, list[tuple[Vectors, NDArray[np.float32]]]] = {}
         for start, end in _slices(len(queue)):
             texts = [window_texts(arrivals[i][0], chunk, tokenize) for i, chunk in queue[start:end]]
             windows = self._embedded(texts, labels, start)
             with self._catalog.together():
-                for (i, _), of_chunk in zip(queue[start:end], windows, strict=True):
+                embedded = zip(windows, chunk_vectors(windows, texts), strict=True)
+                for (i, _), of_chunk in zip(queue[start:end], embedded, strict=True):
                     waiting.setdefault(i, []).append(of_chunk)
                     if len(waiting[i]) == len(chunks[i]):
                         self._put(*arrivals[i], chunks[i], waiting.pop(i))
@@ -183,10 +185,17 @@ class Adding:
         vectors = np.concatenate(parts)[np.argsort(order)]
         return np.split(vectors, np.cumsum([len(of_chunk) for of_chunk in texts])[:-1])
 
-    def _put(self, document: Document, origin: str, chunks: Sequence[Chunk], windows: Sequence[Vectors]) -> None:
-        vectors = chunk_vectors(windows)
+    def _put(
+        self,
+        document: Document,
+        origin: str,
+        chunks: Sequence[Chunk],
+        embedded: Sequence[tuple[Vectors, NDArray[np.float32]]],
+    ) -> None:
+        """Commit a document with the vectors of each chunk's windows and of the chunk."""
+        vectors = np.stack([vector for _, vector in embedded])
         check_dimension(self._folder, self._catalog.settings, self._embedder, vectors.shape[1])
-        self._catalog.put(document, chunks, vectors, windows=windows, origin=origin)
+        self._catalog.put(document, chunks, vectors, windows=[windows for windows, _ in embedded], origin=origin)
         (self._replaced if document.id in self._held else self._added).append(document.id)
         self._held[document.id] = document.sha256
         self._chunks += len(chunks)

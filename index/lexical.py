@@ -13,6 +13,7 @@ Query = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 """Runs an SQL query with its values, and returns the rows."""
 
 _WEIGHTS = "2.0, 1.0, 1.0, 1.0"  # of title, terms, stems, roots
+_ELSEWHERE = 1.25  # times BM25
 _SCORED_AT_MOST = 20_000  # chunks that share a question's terms
 
 
@@ -40,11 +41,19 @@ class Matching:
         elsewhere = _of_roots(question, language) + ([] if sure else exact)
         spoken = self._query("SELECT DISTINCT language FROM documents", ())
         if (language,) not in spoken or len(spoken) == 1:
-            phrases = phrases if (language,) in spoken else elsewhere
+            if (language,) not in spoken:
+                return self._elsewhere(elsewhere, where, limit, sure)
             return self._best_matches(phrases, where, limit)
         own, other = (Condition("language", operator, language) for operator in ("=", "!="))
         found = self._best_matches(phrases, [*where, own], limit)
-        return _best([*found, *self._best_matches(elsewhere, [*where, other], limit)], limit)
+        return _best([*found, *self._elsewhere(elsewhere, [*where, other], limit, sure)], limit)
+
+    def _elsewhere(
+        self, phrases: Sequence[str], where: Sequence[Condition], limit: int, sure: bool
+    ) -> list[tuple[int, float]]:
+        """Return the matches in other languages, where fewer words can match."""
+        weight = _ELSEWHERE if sure else 1.0
+        return [(key, weight * score) for key, score in self._best_matches(phrases, where, limit)]
 
     def _best_matches(self, phrases: Sequence[str], where: Sequence[Condition], limit: int) -> list[tuple[int, float]]:
         """Return `(key, BM25 score)` of the chunks that match any of `phrases`, best first."""

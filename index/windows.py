@@ -18,9 +18,9 @@ from index.embed import Vectors, unit
 from index.types import Chunk, Document
 
 WINDOW_TOKENS = 64
-CUTTING = f"{CHUNKER}/{CHUNK_TOKENS}/{WINDOW_TOKENS}"  # how documents become what is embedded
+CUTTING = f"{CHUNKER}/{CHUNK_TOKENS}/{WINDOW_TOKENS}-by-length"  # how documents become vectors
 
-BEST_WINDOW = 0.7  # of the score is the best window's, the rest the chunk's; 0.5 measures alike
+BEST_WINDOW = 0.8  # of the score is the best window's, the rest the chunk's; 0.5 to 0.8 measure alike
 
 
 def window_texts(document: Document, chunk: Chunk, tokenize: Tokenize) -> list[str]:
@@ -31,9 +31,9 @@ def window_texts(document: Document, chunk: Chunk, tokenize: Tokenize) -> list[s
     return [f"{document.title}\n{window}" if document.title else window for window in told]
 
 
-def middle(windows: Vectors) -> NDArray[np.float32]:
-    """Return the vector of a chunk, of unit length, from those of its windows `(n, dimension)`."""
-    vector: NDArray[np.float32] = unit(windows.mean(axis=0, keepdims=True))[0]
+def middle(windows: Vectors, lengths: Sequence[int]) -> NDArray[np.float32]:
+    """Return the vector of a chunk, of unit length, from those of its windows `(n, dimension)`, weighed by length."""
+    vector: NDArray[np.float32] = unit(np.average(windows, axis=0, weights=lengths)[None, :])[0]
     return vector
 
 
@@ -51,6 +51,6 @@ def with_best_windows(
     return {key: (1 - BEST_WINDOW) * cosine + BEST_WINDOW * best.get(key, cosine) for key, cosine in dense.items()}
 
 
-def chunk_vectors(windows: Sequence[Vectors]) -> Vectors:
-    """Return the vectors `(n, dimension)` of n chunks."""
-    return np.stack([middle(of_chunk) for of_chunk in windows])
+def chunk_vectors(windows: Sequence[Vectors], texts: Sequence[Sequence[str]]) -> Vectors:
+    """Return the vectors `(n, dimension)` of n chunks from those of their windows, whose texts are `texts`."""
+    return np.stack([middle(w, [len(text) for text in of_chunk]) for w, of_chunk in zip(windows, texts, strict=True)])

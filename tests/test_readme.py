@@ -52,6 +52,10 @@ def _files(folder: Path) -> None:
 
     (folder / "docs").mkdir()
     (folder / "docs" / "mill.md").write_text("Anna Neri bought the mill in 1950.", encoding="utf-8")
+    dated = "---\nlang: it\ndate: 2024-03-23\n---\nAnna Neri presiede il consiglio del mulino."
+    (folder / "docs" / "consiglio.md").write_text(dated, encoding="utf-8")
+    (folder / "notes").mkdir()
+    (folder / "notes" / "note.txt").write_text("Il mulino riapre a maggio.", encoding="utf-8")
     canvas = Canvas(str(folder / "report.pdf"))
     canvas.drawString(72, 700, "Anna Neri bought the mill in 1950.")
     canvas.save()

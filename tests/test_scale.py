@@ -133,7 +133,7 @@ def test_each_passage_keeps_its_own_vector_however_they_were_sorted(library: Lib
     text = {document.id: document.text for document in added}
     own = [text[spans[key].document_id][spans[key].start : spans[key].end] for key in keys.tolist()]
     windows = [FakeEmbedder().embed_passages(windows_of(chunk)) for chunk in own]
-    assert vectors == pytest.approx(chunk_vectors(windows), abs=1e-6)
+    assert vectors == pytest.approx(chunk_vectors(windows, [windows_of(chunk) for chunk in own]), abs=1e-6)
     stored = library._catalog.windows_of(keys.tolist())
     assert len(stored) == sum(len(of_chunk) > 1 for of_chunk in windows) > 0
     for key, of_chunk in zip(keys.tolist(), windows, strict=True):

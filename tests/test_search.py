@@ -26,9 +26,9 @@ def test_more_than_there_are_and_none_at_all() -> None:
     assert deviation(EAST, VECTORS[:0]) == 0.0
 
 
-def test_fused_score_is_cosine_plus_a_tenth_of_a_deviation_per_point() -> None:
+def test_fused_score_is_cosine_plus_a_share_of_a_deviation_per_point() -> None:
     assert deviation(EAST, VECTORS[[0, 3]]) == pytest.approx(1.0)
-    assert fuse({1: 0.5, 2: 0.4}, {2: 3.0}, deviation=0.5) == pytest.approx({1: 0.5, 2: 0.55})
+    assert fuse({1: 0.5, 2: 0.4}, {2: 3.0}, deviation=0.5) == pytest.approx({1: 0.5, 2: 0.52})
 
 
 def test_without_lexical_matches_the_dense_order_stays() -> None:

@@ -31,12 +31,14 @@ def test_there_is_always_a_window(text: str) -> None:
 
 
 def test_a_chunk_lies_in_the_middle_of_its_windows() -> None:
-    assert middle(np.stack([EAST, NORTH])) == pytest.approx([0.5**0.5, 0.5**0.5])
-    assert chunk_vectors([EAST[None], np.stack([NORTH, NORTH])]) == pytest.approx(np.stack([EAST, NORTH]))
+    assert middle(np.stack([EAST, NORTH]), [5, 5]) == pytest.approx([0.5**0.5, 0.5**0.5])
+    assert middle(np.stack([EAST, NORTH]), [4, 3]) == pytest.approx([0.8, 0.6])
+    vectors = chunk_vectors([EAST[None], np.stack([NORTH, NORTH])], [["a"], ["b", "cc"]])
+    assert vectors == pytest.approx(np.stack([EAST, NORTH]))
 
 
-def test_seven_tenths_of_a_score_are_the_best_windows() -> None:
+def test_four_fifths_of_a_score_are_the_best_windows() -> None:
     windows = {1: np.stack([EAST, NORTH]), 2: np.stack([NORTH, NORTH, -EAST])}
     scores = with_best_windows({1: 0.7, 2: 0.2, 3: 0.4}, windows, EAST)
-    assert scores == pytest.approx({1: 0.3 * 0.7 + 0.7, 2: 0.3 * 0.2, 3: 0.4})
+    assert scores == pytest.approx({1: 0.2 * 0.7 + 0.8, 2: 0.2 * 0.2, 3: 0.4})
     assert with_best_windows({3: 0.4}, {}, EAST) == {3: 0.4}
