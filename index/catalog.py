@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.checksum import of_fields, of_vector
+from index.checksum import CHUNK_COLUMNS, DOCUMENT_COLUMNS, of_fields, of_vector
 from index.embed import Vectors
 from index.lexical import Matching, documents_where, lexical_columns
 from index.purge import mark, purge
@@ -200,13 +200,13 @@ class Catalog:
 
         Raises sqlite3.DatabaseError where it is not what was put.
         """
-        columns = "id, text, title, language, published, outlet, author, pages, sha256, source, checksum"
-        query = f"SELECT {columns} FROM documents LEFT JOIN texts ON document_id = id WHERE id = ?"
+        joined = "documents LEFT JOIN texts ON document_id = id"
+        query = f"SELECT {DOCUMENT_COLUMNS}, source, checksum FROM {joined} WHERE id = ?"
         for row in self._rows(query, (document_id,)):
             *fields, source, checksum = row
             if of_fields(fields) != checksum:
                 raise sqlite3.DatabaseError(f"document {document_id} is not what was added")
-            told = dict(zip(columns.split(", "), fields, strict=False))
+            told = dict(zip(DOCUMENT_COLUMNS.split(", "), fields, strict=True))
             return Document(**told | {"source": str(source), "pages": tuple(json.loads(told["pages"]))})
         return None
 
@@ -242,8 +242,7 @@ class Catalog:
         """
         found = {}
         for marks, part in _in_parts(keys):
-            columns = "key, checksum, document_id, id, start_offset, end_offset, page, heading"
-            query = f"SELECT {columns} FROM chunks WHERE key IN ({marks})"
+            query = f"SELECT key, checksum, {CHUNK_COLUMNS} FROM chunks WHERE key IN ({marks})"
             for key, checksum, *fields in self._rows(query, part):
                 if of_fields(fields) != checksum:
                     raise sqlite3.DatabaseError("a passage's place in its document is not what was stored")

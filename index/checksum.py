@@ -8,11 +8,13 @@ import sqlite3
 from collections.abc import Sequence
 from zlib import crc32
 
+# What is summed up of a document and of a chunk, in this order. Where a document lies may change, so that is left out.
+DOCUMENT_COLUMNS = "id, text, title, language, published, outlet, author, pages, sha256"
+CHUNK_COLUMNS = "document_id, id, start_offset, end_offset, page, heading"
+
 
 def of_fields(fields: Sequence[object]) -> int:
-    """Return the checksum of a row's fields: a document's (id, text, title, language, published, outlet, author,
-    pages as stored, sha256), or a chunk's (document_id, id, start, end, page, heading).
-    """
+    """Return the checksum of a row's fields, as stored: DOCUMENT_COLUMNS or CHUNK_COLUMNS."""
     return crc32("\x1f".join(map(str, fields)).encode("utf-8", "surrogatepass"))
 
 
@@ -23,8 +25,9 @@ def of_vector(key: int, vector: bytes) -> int:
 
 def text_problem(database: sqlite3.Connection, document_id: str) -> str:
     """Return what is wrong with the text, title and date of a document; "" for nothing."""
-    columns = "id, text, title, language, published, outlet, author, pages, sha256"  # in the order of the checksum
-    query = f"SELECT {columns}, characters, checksum FROM documents JOIN texts ON document_id = id WHERE id = ?"
+    query = (
+        f"SELECT {DOCUMENT_COLUMNS}, characters, checksum FROM documents JOIN texts ON document_id = id WHERE id = ?"
+    )
     found = database.execute(query, (document_id,)).fetchall()
     if len(found) != 1:
         return "its text, or its title and date, are missing"

@@ -1,9 +1,7 @@
 """The child process that has Chroma: started when needed, replaced when it dies, ended when it takes too long."""
 
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 from contextlib import suppress
@@ -14,6 +12,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from index.child import killed_after, start_child
 from index.chroma_process import IN_USE, read_message, write_message
 from index.embed import Vectors
 
@@ -50,7 +49,7 @@ class ChromaChild:
             if self._process is None:
                 self._scratch = Path(tempfile.mkdtemp(prefix=_PREFIX))
                 _delete_abandoned(self._scratch)
-                self._process = _start(self._scratch)
+                self._process = start_child("index.chroma_process", str(self._scratch))
 
     def stop(self) -> None:
         """End the process."""
@@ -132,26 +131,17 @@ class ChromaChild:
         if process is None:
             raise StoreFailed("was stopped")
         assert process.stdin and process.stdout
-        expired = threading.Event()
-
-        def give_up() -> None:
-            expired.set()
-            process.kill()
-
-        timer = threading.Timer(timeout_s, give_up)
-        timer.start()
-        try:
-            write_message(process.stdin, told, numbers)
-            reply, found = read_message(process.stdout)
-        except (EOFError, ValueError, OSError) as error:
-            self.stop()
-            failed = f"took longer than {timeout_s:g} seconds" if expired.is_set() else "made Chroma crash"
-            raise StoreFailed(f"{failed} ({told['do']})") from error
-        except BaseException:  # Ctrl-C: the next reply would be to this request
-            self.stop()
-            raise
-        finally:
-            timer.cancel()
+        with killed_after(timeout_s, process) as expired:
+            try:
+                write_message(process.stdin, told, numbers)
+                reply, found = read_message(process.stdout)
+            except (EOFError, ValueError, OSError) as error:
+                self.stop()
+                failed = f"took longer than {timeout_s:g} seconds" if expired.is_set() else "made Chroma crash"
+                raise StoreFailed(f"{failed} ({told['do']})") from error
+            except BaseException:  # Ctrl-C: the next reply would be to this request
+                self.stop()
+                raise
         if "error" in reply:
             self.stop()
             raise StoreFailed(f"was refused by Chroma ({told['do']}: {reply['error']})")
@@ -182,15 +172,3 @@ def _delete_abandoned(scratch: Path) -> None:
 
 def _packed(keys: NDArray[np.int64], vectors: Vectors) -> bytes:
     return keys.astype(np.int64).tobytes() + vectors.astype(np.float32).tobytes()
-
-
-def _start(scratch: Path) -> "subprocess.Popen[bytes]":
-    """Start the child. -P keeps the folder that the user is in off its import path."""
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "index.chroma_process", str(scratch)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
-        start_new_session=True,  # Ctrl-C is for the parent to handle
-    )

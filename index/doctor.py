@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from index.access import about_sqlite, locked
 from index.catalog import SCHEMA_VERSION
-from index.checksum import of_fields, of_vector, text_problem
+from index.checksum import CHUNK_COLUMNS, of_fields, of_vector, text_problem
 from index.errors import LibraryBusy
 from index.purge import NEW_CATALOG
 from index.rebuild import connect
@@ -145,8 +145,7 @@ def _damaged_documents(database: sqlite3.Connection, settings: Mapping[str, str]
 def passages_problem(database: sqlite3.Connection, document_id: str, dimension: int) -> str:
     """Return what is wrong with the passages of a document whose text is whole, and their vectors; "" for nothing."""
     (characters,) = database.execute("SELECT characters FROM documents WHERE id = ?", (document_id,)).fetchone()
-    columns = "document_id, id, start_offset, end_offset, page, heading"
-    query = f"SELECT key, checksum, {columns} FROM chunks WHERE document_id = ? ORDER BY start_offset"
+    query = f"SELECT key, checksum, {CHUNK_COLUMNS} FROM chunks WHERE document_id = ? ORDER BY start_offset"
     chunks = database.execute(query, (document_id,)).fetchall()
     if any(of_fields(fields) != checksum for _, checksum, *fields in chunks):
         return "passages are not what was stored"

@@ -40,9 +40,9 @@ class Matching:
         phrases = exact + [f'stems : "{word}"' for word in stemmed]
         elsewhere = _of_roots(question, language) + ([] if sure else exact)
         spoken = self._query("SELECT DISTINCT language FROM documents", ())
-        if (language,) not in spoken or len(spoken) == 1:
-            if (language,) not in spoken:
-                return self._elsewhere(elsewhere, where, limit, sure)
+        if (language,) not in spoken:
+            return self._elsewhere(elsewhere, where, limit, sure)
+        if len(spoken) == 1:
             return self._best_matches(phrases, where, limit)
         own, other = (Condition("language", operator, language) for operator in ("=", "!="))
         found = self._best_matches(phrases, [*where, own], limit)

@@ -146,9 +146,9 @@ class Library:
     ) -> AddReport:
         """Add the documents in the files and folders `paths`, and return what became of each.
 
-        Documents are committed one by one: a later failure, or Ctrl-C, takes nothing back. What cannot be read is
-        reported, and the others go in. With `prune`, documents are removed whose files were under `paths` and are
-        gone. Raises LibraryBusy, and FonteError where the disk is full.
+        Documents are committed whole, a few at a time: a later failure, or Ctrl-C, takes back none that was committed.
+        What cannot be read is reported, and the others go in. With `prune`, documents are removed whose files were
+        under `paths` and are gone. Raises LibraryBusy, and FonteError where the disk is full.
         """
         found = find_files(paths)
         with self._writing():

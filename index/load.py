@@ -5,8 +5,6 @@ import math
 import os
 import stat
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from index import parse
+from index.child import killed_after, start_child
 from index.errors import UnreadableFile
 from index.formats import MOST_CHARACTERS
 from index.language import choose_language
@@ -251,27 +250,19 @@ class _Reader:
 
     def _ask(self, limit_s: float, request: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Return the next reply, to `request` or to the one before, within `limit_s` seconds."""
-        child = self._child = self._child or _start()
+        child = self._child = self._child or start_child("index.parse")
         assert child.stdin and child.stdout
-        expired = threading.Event()
-
-        def give_up() -> None:
-            expired.set()
-            child.kill()
-
-        timer = threading.Timer(limit_s, give_up)
-        timer.start()
-        try:
-            if request is not None:
-                parse.write_message(child.stdin, request)
-            reply: dict[str, Any] = parse.read_message(child.stdout, most_bytes=_MOST_REPLY_BYTES)
-            if not isinstance(reply, dict) or reply.keys().isdisjoint(("documents", "error")):
-                raise ValueError("not a reply")
-        except (EOFError, ValueError, OSError) as error:
-            slow = f"takes longer than {limit_s:g} seconds to read"
-            raise UnreadableFile(slow if expired.is_set() else "makes its reader crash, so it was left out") from error
-        finally:
-            timer.cancel()
+        with killed_after(limit_s, child) as expired:
+            try:
+                if request is not None:
+                    parse.write_message(child.stdin, request)
+                reply: dict[str, Any] = parse.read_message(child.stdout, most_bytes=_MOST_REPLY_BYTES)
+                if not isinstance(reply, dict) or reply.keys().isdisjoint(("documents", "error")):
+                    raise ValueError("not a reply")
+            except (EOFError, ValueError, OSError) as error:
+                slow = f"takes longer than {limit_s:g} seconds to read"
+                reason = slow if expired.is_set() else "makes its reader crash, so it was left out"
+                raise UnreadableFile(reason) from error
         return reply
 
     def _stop(self) -> None:
@@ -279,16 +270,3 @@ class _Reader:
         if child is not None:
             child.kill()
             child.communicate()
-
-
-def _start() -> "subprocess.Popen[bytes]":
-    """Start the child. -P keeps the folder that the user is in off its import path."""
-    packages = str(Path(__file__).parent.parent)
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "index.parse"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": packages},
-        start_new_session=True,  # Ctrl-C is for the parent to handle
-    )
