@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test lint format bench crash eval clean
+.PHONY: setup demo test lint format bench crash eval train-reader measure-reader clean
 .DEFAULT_GOAL := demo
 
 setup: $(STAMP)
@@ -49,6 +49,21 @@ eval: setup
 	@$(BIN)/fonte models pull
 	$(BIN)/fonte add --data .fonte samples
 	$(BIN)/fonte eval --gold samples/gold.jsonl --data .fonte --out out/samples --gate eval/samples-gate.toml $(if $(SAMPLE),--sample $(SAMPLE)) --fresh
+
+# The reader: ROWS is read.jsonl, PUBLIC the folder of clapnq_dev and mtrag_un, HELD_OUT the ids of what measures.
+ROWS     ?= ../shared/traindata/read.jsonl
+PUBLIC   ?= ../shared/evaldata
+HELD_OUT ?= ../shared/traindata/held_out_gold_ids.json
+OUT      ?= out/reader
+
+train-reader: setup
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,train]'
+	@$(BIN)/fonte models pull multilingual-e5-small
+	$(BIN)/python -m train.reader $(ROWS) --public $(PUBLIC) --out $(OUT) --resume
+	cp $(OUT)/reader.safetensors $(OUT)/reader.json rag/
+
+measure-reader: setup
+	$(BIN)/python -m train.measure $(PUBLIC) $(HELD_OUT) --rows $(ROWS)
 
 clean:
 	rm -rf $(VENV) .fonte out build *.egg-info

@@ -3,8 +3,8 @@
 python bench/checker.py EVALDATA TRAINDATA [--cache FILE] [--speed]
 
 EVALDATA holds clapnq_dev, mtrag_un and xling_it_question_en_docs (corpus.jsonl and gold.jsonl each), TRAINDATA
-read.jsonl (rows of SQuAD's kind in several languages). The pairs are those of checker_pairs.py, supported or not by
-how they were made. Fitted on one half of the documents, told of the other.
+read.jsonl (rows of SQuAD's kind in several languages). The pairs are those of train/checker_pairs.py, supported or not
+by how they were made. Fitted on one half of the documents, told of the other.
 """
 
 import argparse
@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from checker_pairs import Pair, build
 
 import eval.checker
 from eval.checker import SUPPORTED, EmbedderChecker, Signs
@@ -26,6 +25,7 @@ from index.language import detect_language
 from index.sentences import sentence_spans
 from rag.settings import load_settings
 from rag.verify import support_score
+from train.checker_pairs import Pair, build
 from ui.app import load_embedder
 
 FEWEST_OF_LANGUAGES = 30  # pairs, for a line of their own

@@ -13,9 +13,10 @@ import prompts
 import rag
 from eval.data import Found, Gold, Quote, Row
 from index.embed import Embedder
+from index.language import detect_language
 from index.library import Library
 from index.where import Condition
-from rag.conversation import asked_before
+from rag.conversation import asked_before, standalone
 from rag.messages import PROMPTS
 from rag.types import Answer, Turn
 
@@ -84,9 +85,12 @@ class SearchSystem:
     def ask(self, gold: Gold) -> Row:
         """Return the row of a question."""
         start = time.perf_counter()
-        earlier = asked_before(gold.meta.get("history", [])) if self._history else ""
+        history = gold.meta.get("history", []) if self._history else []
+        whole = standalone(gold.question, history, detect_language(gold.question))
         count = self._k * _CHUNKS_PER_DOCUMENT
-        passages = self._library.search(gold.question, k=count, where=self._where, context=earlier)
+        passages = self._library.search(
+            gold.question, k=count, where=self._where, context=asked_before(history), whole=whole
+        )
         total_s = time.perf_counter() - start
         return Row(
             gold.id,

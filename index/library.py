@@ -115,12 +115,15 @@ class Library:
         with self._told():
             return self._finder.document(document_id)
 
-    def search(self, query: str, *, k: int = 10, where: Sequence[Condition] = (), context: str = "") -> list[Passage]:
+    def search(
+        self, query: str, *, k: int = 10, where: Sequence[Condition] = (), context: str = "", whole: str = ""
+    ) -> list[Passage]:
         """Return the `k` best passages for `query`, best first; fewer where there are fewer. Raises BadQuestion.
 
         Only documents that fit every condition of `where` are searched. `context` is what was asked before: then half
-        of a passage's score is for the query alone, half for the query after it. No document takes more than a third
-        of the places, rounded up, and no passage repeats one before it, while others have something to say.
+        of a passage's score is for the query alone, half for the query after it. A reranker reads `whole`, the query
+        with what it leaves unsaid, where that is given. No document takes more than a third of the places, rounded up,
+        and no passage repeats one before it, while others have something to say.
         """
         query = query.strip()[:_READ_CHARACTERS]
         if not query:
@@ -133,7 +136,7 @@ class Library:
             found = self._finder.find(questions, k=max(k, RERANKED) if self.reranker else k, where=where)
             self._upkeep.look_again()
         if self.reranker:
-            found = reranked(query, found, self.reranker, places=k)
+            found = reranked(whole.strip()[:_READ_CHARACTERS] or query, found, self.reranker, places=k)
         return found[:k]
 
     def add(

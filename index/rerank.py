@@ -19,13 +19,17 @@ RERANKED = 20  # passages; each is read whole, so more of them are waited for
 
 
 class Reranker(Protocol):
-    """Tells how well passages answer a question. Implementations: CrossEncoderReranker, and a fake in tests."""
+    """Tells how well passages answer a question. Implementations: CrossEncoderReranker, rag's Reader, a fake."""
 
     name: str
-    fingerprint: str  # hash of the weights' content
 
-    def scores(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return a score for each of `texts` `(n,)`; higher is better, and only their order means anything."""
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the weights' content."""
+        ...
+
+    def scores(self, question: str, passages: Sequence[Passage]) -> NDArray[np.float32]:
+        """Return a score for each of `passages` `(n,)`; higher is better, and only their order means anything."""
         ...
 
 
@@ -41,11 +45,12 @@ class CrossEncoderReranker:
         self._path = path
         self._lock = threading.Lock()
 
-    def scores(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return a score for each of `texts` `(n,)`."""
+    def scores(self, question: str, passages: Sequence[Passage]) -> NDArray[np.float32]:
+        """Return a score for each of `passages` `(n,)`."""
         with self._lock:
-            found = self._model.predict([(question, text) for text in texts], show_progress_bar=False)
-        return np.asarray(found, dtype=np.float32).reshape(len(texts))
+            pairs = [(question, _told(passage)) for passage in passages]
+            found = self._model.predict(pairs, show_progress_bar=False)
+        return np.asarray(found, dtype=np.float32).reshape(len(passages))
 
     @cached_property
     def _model(self) -> Any:
@@ -81,7 +86,7 @@ def reranked(question: str, passages: Sequence[Passage], reranker: Reranker, *, 
     if not passages:
         return []
     best, others = passages[:RERANKED], passages[RERANKED:]
-    found = reranker.scores(question, [_told(passage) for passage in best]).tolist()
+    found = reranker.scores(question, best).tolist()
     ordered = sorted(zip(found, best, strict=True), key=lambda pair: (-pair[0], pair[1].rank))
     told = [replace(passage, score=score, scores={**passage.scores, "reranker": score}) for score, passage in ordered]
     return [replace(passage, rank=rank) for rank, passage in enumerate(_varied([*told, *others], places), start=1)]

@@ -31,6 +31,7 @@ from rag.evidence import Sentence, choose_evidence, score_sentences, split_passa
 from rag.generate import Generation, Generator
 from rag.kind import holds_kind
 from rag.messages import PROMPTS, build_messages
+from rag.reader import Reads
 from rag.types import Answer, Citation, Claim, Event, Evidence, Finished, Piece, Retrieved, Turn
 
 LEAST_ANSWERABLE = 0.3  # with a lower probability that the documents hold the answer, it is a refusal
@@ -50,9 +51,11 @@ class Answerer:
         question_chars: int = 2000,
         least_answerable: float = LEAST_ANSWERABLE,
         where: Sequence[Condition] = (),
+        reader: Reads | None = None,
     ) -> None:
         self.library = library
         self.generator = generator
+        self.reader = reader  # helps to choose the evidence
         self.passages = passages
         self.evidence_tokens = evidence_tokens
         self.answer_tokens = answer_tokens
@@ -81,7 +84,7 @@ class Answerer:
         wanted = standalone(question, history, language)
         where = (*self.where, *where)
         earlier = asked_before(history)
-        passages = tuple(self.library.search(question, k=self.passages, where=where, context=earlier))
+        passages = tuple(self.library.search(question, k=self.passages, where=where, context=earlier, whole=wanted))
         language = language or _fallback_language(history, passages)
         clock.mark("retrieve_s")
         yield Retrieved(passages)
@@ -144,7 +147,11 @@ class Answerer:
         spoken = [s.passage.document.language for s in sentences]
         bias = language_bias(vectors, spoken)
         fair = cosines - bias.handicaps(vector, bias.codes(spoken))
-        scores = score_sentences(question, language, sentences, fair)
+        readings = None
+        if self.reader:
+            found = self.reader.read(question, passages)
+            readings = {passage.chunk.id: reading for passage, reading in zip(passages, found, strict=True)}
+        scores = score_sentences(question, language, sentences, fair, readings)
         evidence = choose_evidence(sentences, scores, cosines, budget_tokens=self.evidence_tokens)
         return _Reading(sentences, vectors, evidence)
 
@@ -177,6 +184,7 @@ class Answerer:
             "answer_tokens": self.answer_tokens,
             "least_answerable": self.least_answerable,
             "where": [str(condition) for condition in self.where],
+            "reader_sha256": self.reader.fingerprint if self.reader else "",
         }
 
     def _receipt(self, passages: Sequence[Passage], where: Sequence[Condition]) -> Mapping[str, object]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,17 @@ from numpy.typing import NDArray
 
 from index.sentences import sentence_spans
 from index.types import Passage
+from rag.reader import Reading
 from rag.types import Evidence
 from rag.words import content_words, names, overlap
 
 _BYTES_PER_TOKEN = 3.3  # measured on Italian with the default model's tokenizer; English needs fewer tokens
 _LEXICAL_WEIGHT = 0.10
 _RANK_WEIGHT = 0.02
+# Logistic regression over the sentences of passages found for gold pairs (bench/fit_evidence.py).
+_SEARCHED_WEIGHT = 20.0
+_READER_WEIGHTS = {"passage answers": 0.3, "sentence bears": 0.5, "answer is in it": 0.1}
+_ELSEWHERE = -10.0  # the margin of a sentence without the likeliest answer of its passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,35 @@ def lexical_relevance(question: str, language: str, sentences: Sequence[Sentence
 
 
 def score_sentences(
-    question: str, language: str, sentences: Sequence[Sentence], cosines: NDArray[np.float32]
+    question: str,
+    language: str,
+    sentences: Sequence[Sentence],
+    cosines: NDArray[np.float32],
+    readings: Mapping[str, Reading] | None = None,
 ) -> NDArray[np.float64]:
-    """Return how much each sentence is worth to `question`; higher is better, comparable within one question only."""
+    """Return how much each sentence is worth to `question`; higher is better, comparable within one question only.
+
+    `readings` are the reader's, by chunk id; without them it is nearness, shared words and rank that count.
+    """
     ranks = np.array([s.passage.rank for s in sentences], dtype=float)
-    return cosines + _LEXICAL_WEIGHT * lexical_relevance(question, language, sentences) + _RANK_WEIGHT / ranks
+    lexical = lexical_relevance(question, language, sentences)
+    searched: NDArray[np.float64] = cosines + _LEXICAL_WEIGHT * lexical + _RANK_WEIGHT / ranks
+    if readings is None:
+        return searched
+    read = reader_signs(sentences, readings) @ np.array(list(_READER_WEIGHTS.values()))
+    return np.asarray(_SEARCHED_WEIGHT * searched + read)
+
+
+def reader_signs(sentences: Sequence[Sentence], readings: Mapping[str, Reading]) -> NDArray[np.float64]:
+    """Return what the reader says of each sentence, `(n, 3)`, in the order of `_READER_WEIGHTS`."""
+    rows = []
+    for sentence in sentences:
+        chunk = sentence.passage.chunk
+        reading = readings[chunk.id]
+        start, end = sentence.start - chunk.start, sentence.end - chunk.start
+        place = reading.start < end and start < reading.end
+        rows.append((reading.answers, reading.bears(start, end), reading.margin if place else _ELSEWHERE))
+    return np.array(rows, dtype=np.float64).reshape(len(sentences), len(_READER_WEIGHTS))
 
 
 def count_tokens(text: str) -> int:

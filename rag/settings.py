@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from index.access import DEFAULT
 from index.collections import folder_of
 from index.errors import FonteError
+from rag.uses import uses_of
 
 
 class Settings(BaseSettings):
@@ -23,6 +24,7 @@ class Settings(BaseSettings):
     model: str = "default"
     embedder: str = "default"
     reranker: str = ""  # a cross-encoder, "" for none
+    reader: str = "all"  # what it is used for: "all", "off", or some of rag.reader.USES, with commas between
     threads: int | None = Field(default=None, ge=1, le=256)  # None: the physical cores
     passages: int = Field(default=8, ge=1, le=50)
     evidence_tokens: int = Field(default=300, ge=50, le=2000)
@@ -37,6 +39,17 @@ class Settings(BaseSettings):
     def _check_name(cls, name: str) -> str:
         folder_of(Path(), name)  # raises FonteError, which says more than a failed pattern would
         return name
+
+    @field_validator("reader")
+    @classmethod
+    def _check_uses(cls, uses: str) -> str:
+        uses_of(uses)
+        return uses
+
+    @property
+    def reader_uses(self) -> frozenset[str]:
+        """What the reader is used for."""
+        return uses_of(self.reader)
 
     @property
     def library(self) -> Path:

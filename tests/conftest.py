@@ -135,6 +135,7 @@ def run(
 
     monkeypatch.setattr(ui.app, "load_embedder", lambda settings: fake_embedder)
     monkeypatch.setattr(ui.app, "load_generator", lambda settings: FakeGenerator(REPLY))
+    monkeypatch.setattr(ui.app, "load_reader", lambda settings: None)
     monkeypatch.setenv("FONTE_MODELS", str(tmp_path / "cache" / "models"))
     monkeypatch.setenv("FONTE_LEAST_ANSWERABLE", "0")  # fitted to real models, not to hashed words
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from index.errors import ModelUnavailable
 from index.library import Library
 from index.rerank import CrossEncoderReranker
-from index.types import Document
+from index.types import Chunk, Document, Passage
 
 
 class Counting:
@@ -24,9 +24,9 @@ class Counting:
         self._word = word
         self.asked: list[int] = []
 
-    def scores(self, question: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        self.asked.append(len(texts))
-        return np.array([text.count(self._word) for text in texts], dtype=np.float32)
+    def scores(self, question: str, passages: Sequence[Passage]) -> NDArray[np.float32]:
+        self.asked.append(len(passages))
+        return np.array([passage.chunk.text.count(self._word) for passage in passages], dtype=np.float32)
 
 
 @pytest.fixture
@@ -74,6 +74,10 @@ def test_an_empty_library_asks_no_reranker(tmp_path: Path, fake_embedder: FakeEm
         assert reranker.asked == []
 
 
+def passage(text: str) -> Passage:
+    return Passage(Chunk("d#0", "d", text, 0, len(text)), Document("d", text), 0.0, 1)
+
+
 def make_model(folder: Path, *, labels: int, kind: str = "BertForSequenceClassification") -> Path:
     import torch
     import transformers
@@ -103,19 +107,18 @@ def make_model(folder: Path, *, labels: int, kind: str = "BertForSequenceClassif
 
 def test_a_cross_encoder_gives_one_score_for_each_text(tmp_path: Path) -> None:
     reranker = CrossEncoderReranker(make_model(tmp_path, labels=1), name="tiny", fingerprint="f")
-    scores = reranker.scores("mulino", ["grano", "mulino grano", "mulino mulino"])
+    passages = [passage(text) for text in ("grano", "mulino grano", "mulino mulino")]
+    scores = reranker.scores("mulino", passages)
     assert scores.shape == (3,)
     assert len(set(scores.tolist())) == 3
-    assert scores.tolist() == pytest.approx(
-        reranker.scores("mulino", ["grano", "mulino grano", "mulino mulino"]).tolist()
-    )
+    assert scores.tolist() == pytest.approx(reranker.scores("mulino", passages).tolist())
 
 
 @pytest.mark.parametrize(("labels", "kind"), [(3, "BertForSequenceClassification"), (1, "BertModel")])
 def test_a_model_that_gives_no_single_score_is_refused(tmp_path: Path, labels: int, kind: str) -> None:
     reranker = CrossEncoderReranker(make_model(tmp_path, labels=labels, kind=kind), name="other", fingerprint="f")
     with pytest.raises(ModelUnavailable, match="other is not a reranker"):
-        reranker.scores("mulino", ["grano"])
+        reranker.scores("mulino", [passage("grano")])
 
 
 def test_the_command_line_takes_a_folder(run: Run, docs: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Settings to the parts that answer: embedder, library, generator. Each is opened when it is first needed."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from index.access import list_documents
@@ -16,9 +18,12 @@ from rag.answer import Answerer
 from rag.catalogue import Kind
 from rag.examples import example_questions as _examples
 from rag.generate import Generator
+from rag.reader import EMBEDDER, WEIGHTS, Reader
 from rag.settings import Settings
 from rag.weights import ModelRow, ResolvedModel, check, list_models, pull, resolve
 from ui.progress import bytes_progress
+
+log = logging.getLogger(__name__)
 
 _DOCUMENTS_READ = 100  # for example questions
 
@@ -44,15 +49,37 @@ def load_embedder(settings: Settings) -> Embedder:
 
 
 def load_reranker(settings: Settings) -> Reranker | None:
-    """Return the cross-encoder that the settings name, None where they name none. Raises ModelUnavailable."""
+    """Return the cross-encoder that the settings name, else the reader where it is used so. Raises ModelUnavailable."""
     if not settings.reranker:
-        return None
+        return load_reader(settings) if "order" in settings.reader_uses else None
     from index.rerank import CrossEncoderReranker
 
     model = _resolved(settings, settings.reranker, "embedder")
     if model.engine != "sentence-transformers" or model.path is None:
         raise ModelUnavailable(f"{settings.reranker} is no cross-encoder: name a folder or hf:OWNER/REPO.")
     return CrossEncoderReranker(model.path, name=model.name, fingerprint=model.fingerprint)
+
+
+@lru_cache(maxsize=1)
+def load_reader(settings: Settings) -> Reader | None:
+    """Return the reader, the same for the same settings; None where they do not use it or its weights are not there.
+
+    Raises ModelUnavailable where the encoder cannot be had.
+    """
+    if not settings.reader_uses:
+        return None
+    if not WEIGHTS.is_file():
+        log.warning("The reader has no weights, so passages are chosen without it: make train-reader")
+        return None
+    return open_reader(settings, weights=WEIGHTS)
+
+
+def open_reader(settings: Settings, *, weights: Path) -> Reader:
+    """Return the reader with `weights`. Raises ModelUnavailable."""
+    encoder = _resolved(settings, EMBEDDER, "embedder")
+    if encoder.path is None:
+        raise AssertionError(f"an encoder without a folder: {encoder}")
+    return Reader(encoder.path, encoder=encoder.fingerprint, weights=weights, threads=settings.threads)
 
 
 def load_generator(settings: Settings) -> Generator:
@@ -109,6 +136,7 @@ def make_answerer(
         least_answerable=settings.least_answerable,
         question_chars=settings.question_chars,
         where=where,
+        reader=load_reader(settings) if "evidence" in settings.reader_uses else None,
     )
 
 

@@ -19,21 +19,13 @@ import numpy as np
 
 from eval.data import read_gold
 from index.sentences import sentence_spans
-from rag.words import content_words, sentence_opens
+from rag.words import content_words
+from train.alter import NUMBER, negated, renumbered, swapped, without
 
 SEED = 20160515
 FEWEST_WORDS = 5  # that carry meaning, of a claim
 SHORTEST_REST = 150  # characters of a passage whose evidence was taken out
 RESTATED = 0.5  # of a sentence's words in the claim: then its negation contradicts the claim
-NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-NAME = re.compile(r"[A-ZÀ-Þ][\w’'-]*[a-zà-ÿ][\w’'-]*(?: [A-ZÀ-Þ][\w’'-]*[a-zà-ÿ][\w’'-]*)*")
-NEGATABLE = {
-    "en": (r"\b(is|are|was|were|can|could|will|would|has|have|had|may|should|did|does|do)\b(?! not|n't)", r"\1 not"),
-    "it": (r"\b(è|era|sono|furono|fu|ha|hanno|aveva|può|possono|viene|venne)\b", r"non \1"),
-    "de": (r"\b(ist|sind|war|waren|wurde|wurden|hat|hatte|kann|wird)\b", r"\1 nicht"),
-    "es": (r"\b(es|era|son|fue|fueron|ha|han|había|puede|está)\b", r"no \1"),
-    "ro": (r"\b(este|era|sunt|au|fost|poate)\b", r"nu \1"),
-}
 
 
 @dataclass(frozen=True)
@@ -69,11 +61,16 @@ class Corpus:
 def build(evaldata: Path, rows: Path) -> list[Pair]:
     """Return the pairs, the same each time."""
     rng = random.Random(SEED)
-    return [
-        *_clapnq(evaldata / "clapnq_dev", rng),
-        *_mtrag(evaldata / "mtrag_un", rng),
-        *_squads(rows, evaldata / "xling_it_question_en_docs", rng),
-    ]
+    return [*_public(evaldata, rng), *_squads(rows, evaldata / "xling_it_question_en_docs", rng)]
+
+
+def public_pairs(evaldata: Path) -> list[Pair]:
+    """Return those of clapnq_dev and mtrag_un, the same each time."""
+    return _public(evaldata, random.Random(SEED))
+
+
+def _public(evaldata: Path, rng: random.Random) -> list[Pair]:
+    return [*_clapnq(evaldata / "clapnq_dev", rng), *_mtrag(evaldata / "mtrag_un", rng)]
 
 
 def _clapnq(folder: Path, rng: random.Random) -> Iterator[Pair]:
@@ -88,11 +85,11 @@ def _clapnq(folder: Path, rng: random.Random) -> Iterator[Pair]:
         passage = corpus.texts[gold.relevant[0]]
         pair = Pair(claim, passage, "clapnq", "en-en", place < len(golds) / 2)
         yield pair
-        rest = _without(passage, {sentence for sentences in evidence for sentence in sentences})
+        rest = without(passage, {sentence for sentences in evidence for sentence in sentences})
         if place % 2 == 0 and len(rest) > SHORTEST_REST:
             yield replace(pair, evidence=rest, kind="evidence removed")
         if place % 3 == 0 and len(held := [sentence for sentence in own if sentence in passage]) > 1:
-            yield replace(pair, evidence=_without(passage, {_most_alike(claim, held)}), kind="partly removed")
+            yield replace(pair, evidence=without(passage, {_most_alike(claim, held)}), kind="partly removed")
         if place % 2:
             near = corpus.near(f"{gold.question} {claim}", gold.relevant)[0]
             yield replace(pair, evidence=near, kind="near passage")
@@ -160,7 +157,7 @@ def _answered_questions(
         pair = Pair(_told(row, row["answer"]), passage, "question and answer", languages, int(row["article"]) % 2 == 0)
         yield pair
         holding = _holding(passage, row["passage_language"], (row["answer"],))
-        rest = _without(passage, {holding})
+        rest = without(passage, {holding})
         if holding and row["answer"] not in rest and len(rest) > SHORTEST_REST:
             yield replace(pair, evidence=rest, kind="evidence removed")
         if corpus and place % 2 == 0:
@@ -192,7 +189,7 @@ def _parallel(
         languages = f"{row['passage_language']}-{other['passage_language']}"
         pair = Pair(claim, other["passage"], "parallel", languages, int(row["article"]) % 2 == 0)
         yield pair
-        if len(rest := _without(pair.evidence, {evidence})) > SHORTEST_REST:
+        if len(rest := without(pair.evidence, {evidence})) > SHORTEST_REST:
             yield replace(pair, evidence=rest, kind="evidence removed")
         corpus = corpora.get((row["article"], other["passage_language"]))
         if corpus and place % 2 == 0:
@@ -218,40 +215,19 @@ def _italian_english(rows: Sequence[Row], xling: Path) -> list[tuple[Row, Row]]:
 
 
 def _altered(pair: Pair, text: str, rng: random.Random, *, swap: bool, negate: bool) -> Iterator[Pair]:
-    if swap and (claim := _swapped(pair.claim, text, rng)):
+    if swap and (claim := swapped(pair.claim, text, rng)):
         yield replace(pair, claim=claim, kind="swapped")
-    if negate and (claim := _negated(pair.claim, pair.languages[:2])):
+    if negate and (claim := negated(pair.claim, pair.languages[:2])):
         yield replace(pair, claim=claim, kind="negated")
 
 
 def _contradicted(pair: Pair, *, renumber: bool, deny: bool, sentence: str = "") -> Iterator[Pair]:
     """Yield the claim with another number, and evidence whose sentence (by default the one most alike) is negated."""
     rng = random.Random(pair.claim)
-    if renumber and (claim := _renumbered(pair.claim, pair.evidence, rng)):
+    if renumber and (claim := renumbered(pair.claim, pair.evidence, rng)):
         yield replace(pair, claim=claim, kind="number changed")
     if deny and (evidence := _denied(pair, sentence or _restated(pair))):
         yield replace(pair, evidence=evidence, kind="evidence negated")
-
-
-def _renumbered(claim: str, evidence: str, rng: random.Random) -> str:
-    """Return the claim with one number changed to one that the evidence lacks, "" where the claim has none.
-
-    Decimals lose their point, other numbers a digit, are tenfold or a tenth, or somewhat more.
-    """
-    if not (own := NUMBER.findall(claim)):
-        return ""
-    old = rng.choice(own)
-    digits = re.sub(r"[.,]", "", old)
-    near = str(int(digits) + rng.randint(1, 9))
-    if digits != old:
-        new = rng.choice([digits, near])
-    elif len(digits) == 4:  # a year, as a rule
-        new = near
-    else:
-        new = rng.choice([near, f"{digits}0", f"{digits}.{rng.randint(1, 9)}", *([digits[:-1]] if digits[1:] else [])])
-    if new in NUMBER.findall(f"{claim} {evidence}"):
-        return ""
-    return re.sub(rf"(?<![\d.,]){re.escape(old)}(?![.,]?\d)", new, claim)
 
 
 def _restated(pair: Pair) -> str:
@@ -265,36 +241,8 @@ def _restated(pair: Pair) -> str:
 
 
 def _denied(pair: Pair, sentence: str) -> str:
-    negated = _negated(sentence, pair.languages[3:])
-    return pair.evidence.replace(sentence, negated) if sentence and negated else ""
-
-
-def _swapped(claim: str, text: str, rng: random.Random) -> str:
-    """Return the claim with one of its numbers or names exchanged for another of `text`, "" where there is none."""
-    own = _figures(claim)
-    rng.shuffle(own)
-    for kind, old in own:
-        alike = {new for other, new in _figures(text) if other == kind and (kind == "name" or len(new) == len(old))}
-        others = sorted(new for new in alike if new not in claim and not set(new.split()) & set(old.split()))
-        if others:
-            return claim.replace(old, rng.choice(others))
-    return ""
-
-
-def _figures(text: str) -> list[tuple[str, str]]:
-    named = (match for match in NAME.finditer(text) if not sentence_opens(text, match.start()))
-    return [("number", number) for number in NUMBER.findall(text)] + [
-        ("name", match.group()) for match in named if len(match.group()) > 3
-    ]
-
-
-def _negated(claim: str, language: str) -> str:
-    """Return the claim with a negation more or less, "" where no rule fits."""
-    if language == "en" and re.search(r"\b(not|n't)\b", claim):
-        return re.sub(r"\s*\b(not|n't)\b", "", claim, count=1)
-    pattern, negation = NEGATABLE.get(language, (r"\A\Z", ""))
-    changed = re.sub(pattern, negation, claim, count=1)
-    return changed if changed != claim else ""
+    denial = negated(sentence, pair.languages[3:])
+    return pair.evidence.replace(sentence, denial) if sentence and denial else ""
 
 
 def _swappable(row: Row, other: Row) -> bool:
@@ -322,12 +270,6 @@ def _holding(text: str, language: str, answers: Sequence[str]) -> str:
     """Return the first sentence that holds one of `answers`, "" where none does."""
     sentences = (text[start:end] for start, end in sentence_spans(text, language))
     return next((sentence for sentence in sentences if any(answer in sentence for answer in answers)), "")
-
-
-def _without(text: str, sentences: set[str]) -> str:
-    for sentence in sorted(sentences - {""}):
-        text = text.replace(sentence, " ")
-    return text
 
 
 def _most_alike(claim: str, texts: Sequence[str]) -> str:

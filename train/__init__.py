@@ -1,0 +1,1 @@
+"""How the reader is taught: material, exercises made from it, training, measuring. Nothing that answers needs it."""
