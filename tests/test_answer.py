@@ -1,16 +1,20 @@
 """The whole path from question to verified answer, with a scripted model and hashed-word vectors."""
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import FakeEmbedder, FakeGenerator
+from numpy.typing import NDArray
 
 from index.errors import BadQuestion
 from index.library import Library
-from index.types import Document
+from index.types import Document, Passage
 from rag.answer import Answerer, check_question
+from rag.reader import Reading
 from rag.types import Finished, Piece, Retrieved, Turn
 
 MILL = (
@@ -159,3 +163,60 @@ def test_a_question_far_too_long_is_refused() -> None:
 
 def test_white_space_in_a_question_is_folded() -> None:
     assert check_question("  who\n is  it? ", most_chars=100) == "who is it?"
+
+
+class Knowing:
+    """A reader that finds one word wherever it stands, and says so."""
+
+    name, fingerprint = "knowing", "knowing-1"
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self.asked: list[str] = []
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
+        self.asked.append(question)
+        return [self._reading(passage.chunk.text) for passage in passages]
+
+    def support(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        return [0.5 for _ in pairs]
+
+    def _reading(self, text: str) -> Reading:
+        offsets = np.array([match.span() for match in re.finditer(r"\w+", text)])
+        held = np.array([text[start:end] == self._word for start, end in offsets])
+        start, end = offsets[int(held.argmax())]
+        bearing = np.where(held, 9.0, -9.0).astype(np.float32)
+        return Reading(9.0 if held.any() else -9.0, start, end, 9.0 if held.any() else -9.0, offsets, bearing)
+
+
+def test_the_evidence_is_chosen_around_what_the_reader_found(library: Library) -> None:
+    generator = FakeGenerator("Carlo Bassi [1].")
+    reader = Knowing("Bassi")
+    asking = Answerer(library, generator, least_answerable=0.0, evidence_tokens=50, reader=reader)
+    answer = asking.answer("Who bought the mill?")
+    answerer(library, generator, evidence_tokens=50).answer("Who bought the mill?")
+    with_reader, without = (messages[1].content for messages in generator.asked)
+    assert with_reader.index("Carlo Bassi") < with_reader.index("Anna Neri")
+    assert "Carlo Bassi" not in without
+    assert answer.receipt["settings"]["reader_sha256"] == "knowing-1"  # type: ignore[index]
+
+
+def test_reader_and_search_are_asked_the_whole_follow_up(library: Library) -> None:
+    reader = Knowing("Neri")
+    library.reranker = reranker = Ordering()
+    asking = Answerer(library, FakeGenerator("Anna Neri [1]."), least_answerable=0.0, reader=reader)
+    asking.answer("And who bought it?", [Turn("user", "When was the mill built?")])
+    assert reader.asked == reranker.asked == ["When was the mill built? And who bought it?"]
+
+
+class Ordering:
+    """A reranker that leaves all as it is."""
+
+    name, fingerprint = "ordering", "ordering-1"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def scores(self, question: str, passages: Sequence[Passage]) -> NDArray[np.float32]:
+        self.asked.append(question)
+        return np.zeros(len(passages), dtype=np.float32)

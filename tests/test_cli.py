@@ -325,3 +325,9 @@ def test_a_real_ctrl_c_ends_a_real_process_with_130(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130 and "Traceback" not in errors
+
+
+def test_an_unknown_use_of_the_reader_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FONTE_READER", "orders")
+    done = run("list")
+    assert done.code == 1 and "reader = 'orders'" in done.err and "evidence, order" in done.err
