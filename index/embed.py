@@ -70,6 +70,11 @@ class SentenceTransformerEmbedder:
         """Tokens that are read of a text, special ones included. Loads the model."""
         return int(self._model.max_seq_length)
 
+    @property
+    def vocabulary(self) -> Any:
+        """The vectors of its tokens, `(vocabulary, hidden)`: a tensor that a reader may share. Loads the model."""
+        return self._model[0].auto_model.get_input_embeddings().weight
+
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors `(n, dimension)` of texts to be found."""
         return self._embed(texts, self._prompts["passage"])

@@ -125,7 +125,8 @@ class GroupMaker:
             paragraph = self._by_id[written.passage]
             for asked in written.questions:
                 start = paragraph.text.index(asked.answer)
-                span = (start, start + len(asked.answer))
+                once = paragraph.text.count(asked.answer) == 1
+                span = (start, start + len(asked.answer)) if once else None
                 holding = self._reading(asked.question, paragraph, span, holds=True, whole=True)
                 missing = self._reading(asked.near_miss, paragraph, None, holds=False, whole=True)
                 near = self._nearest.draw(asked.question, asked.answer, paragraph.number, paragraph.language, self._rng)
@@ -213,8 +214,9 @@ def public_groups(evaldata: Path, *, seed: int) -> list[Group]:
 
 
 def public_paragraphs(evaldata: Path, ids: Collection[str]) -> list[Paragraph]:
-    """Return the documents of clapnq_dev whose paragraph ids are among `ids`, without questions."""
-    texts = [own for own in read_texts(evaldata / "clapnq_dev").values() if paragraph_id(own[0]) in ids]
+    """Return the documents of clapnq_dev and mtrag_un whose paragraph ids are among `ids`, without questions."""
+    known = [own for name in ("clapnq_dev", "mtrag_un") for own in read_texts(evaldata / name).values()]
+    texts = [own for own in known if paragraph_id(own[0]) in ids]
     return [Paragraph(text, title, "en", _PUBLIC, _PUBLIC - number) for number, (text, title) in enumerate(texts)]
 
 

@@ -48,10 +48,10 @@ def load_embedder(settings: Settings) -> Embedder:
     )
 
 
-def load_reranker(settings: Settings) -> Reranker | None:
+def load_reranker(settings: Settings, embedder: Embedder) -> Reranker | None:
     """Return the cross-encoder that the settings name, else the reader where it is used so. Raises ModelUnavailable."""
     if not settings.reranker:
-        return load_reader(settings) if "order" in settings.reader_uses else None
+        return _reader_beside(embedder, settings) if "order" in settings.reader_uses else None
     from index.rerank import CrossEncoderReranker
 
     model = _resolved(settings, settings.reranker, "embedder")
@@ -72,6 +72,13 @@ def load_reader(settings: Settings) -> Reader | None:
         log.warning("The reader has no weights, so passages are chosen without it: make train-reader")
         return None
     return open_reader(settings, weights=WEIGHTS)
+
+
+def _reader_beside(embedder: Embedder, settings: Settings) -> Reader | None:
+    reader = load_reader(settings)
+    if reader:
+        reader.share(embedder)
+    return reader
 
 
 def open_reader(settings: Settings, *, weights: Path) -> Reader:
@@ -108,7 +115,7 @@ def open_library(settings: Settings, *, create: bool = False, where: Sequence[Co
         if where:
             list_documents(settings.library, where)
     with Library.open(settings.library, load_embedder(settings), create=create) as library:
-        library.reranker = load_reranker(settings)
+        library.reranker = load_reranker(settings, library.embedder)
         yield library
 
 
@@ -136,7 +143,7 @@ def make_answerer(
         least_answerable=settings.least_answerable,
         question_chars=settings.question_chars,
         where=where,
-        reader=load_reader(settings) if "evidence" in settings.reader_uses else None,
+        reader=_reader_beside(library.embedder, settings) if "evidence" in settings.reader_uses else None,
     )
 
 

@@ -74,7 +74,7 @@ class Documents:
                 on_progress=lambda p: draw(p.done, p.total, f"{p.unit}: {p.label}"),
             )
         with library:
-            library.reranker = app.load_reranker(self.settings)
+            library.reranker = app.load_reranker(self.settings, library.embedder)
             yield library
 
     def texts(self) -> TextOf | None:
