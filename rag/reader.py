@@ -26,7 +26,8 @@ from rag.reader_input import Pair, Row, RowMaker
 WEIGHTS = Path(__file__).with_name("reader.safetensors")  # beside a .json that tells their SHA-256 and their encoder
 EMBEDDER = "multilingual-e5-small"  # whose encoder it is
 
-RETRIEVAL_WEIGHT = 1.0  # logits for one standard deviation of the passages' scores by search
+# Logits for one standard deviation of the passages' scores by search; logistic regression (bench/fit_reader.py).
+RETRIEVAL_WEIGHT = 2.4
 _BATCH_TOKENS = 1_000  # read at once: more of them leave the processor's cache
 _LONGEST_ANSWER = 40  # tokens
 _KEPT = 200  # readings of the last questions
