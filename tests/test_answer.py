@@ -185,8 +185,8 @@ class Knowing:
         offsets = np.array([match.span() for match in re.finditer(r"\w+", text)])
         held = np.array([text[start:end] == self._word for start, end in offsets])
         start, end = offsets[int(held.argmax())]
-        bearing = np.where(held, 9.0, -9.0).astype(np.float32)
-        return Reading(9.0 if held.any() else -9.0, start, end, 9.0 if held.any() else -9.0, offsets, bearing)
+        sure = 90.0 if held.any() else -90.0  # far more than hashed words' cosines
+        return Reading(sure, start, end, sure, offsets, np.where(held, 90.0, -90.0).astype(np.float32))
 
 
 def test_the_evidence_is_chosen_around_what_the_reader_found(library: Library) -> None:
