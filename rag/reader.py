@@ -176,7 +176,7 @@ class Reader:
         model = ReaderModel(open_encoder(self._folder))
         load_weights(self._weights, model)
         if self._embedder is not None:
-            model.encoder.set_input_embeddings(torch.nn.Embedding.from_pretrained(self._embedder.vocabulary))  # type: ignore[attr-defined]
+            model.encoder.set_input_embeddings(torch.nn.Embedding.from_pretrained(self._embedder.vocabulary))  # type: ignore[attr-defined,no-untyped-call]
         return model.to(fastest_dtype()).eval()
 
 

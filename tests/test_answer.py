@@ -197,7 +197,7 @@ def test_the_evidence_is_chosen_around_what_the_reader_found(library: Library) -
     answerer(library, generator, evidence_tokens=50).answer("Who bought the mill?")
     with_reader, without = (messages[1].content for messages in generator.asked)
     assert "# Il porto\n[1]" in with_reader and "Carlo Bassi" in with_reader
-    assert "# The mill\n[1] Anna Neri bought" in without
+    assert "# The mill\n[1]" in without and "Anna Neri" in without
     assert answer.receipt["settings"]["reader_sha256"] == "knowing-1"  # type: ignore[index]
 
 
