@@ -331,3 +331,11 @@ def test_an_unknown_use_of_the_reader_is_named(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setenv("FONTE_READER", "orders")
     done = run("list")
     assert done.code == 1 and "reader = 'orders'" in done.err and "evidence, order" in done.err
+
+
+@pytest.mark.parametrize(
+    "command", ["", "ask", "search", "chat", "serve", "add", "eval", "eval score", "compare", "models"]
+)
+def test_help_is_printed(run: Run, command: str) -> None:
+    done = run(*command.split(), "--help")
+    assert done.code == 0 and "Usage" in done.out

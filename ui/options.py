@@ -22,7 +22,7 @@ Where = Annotated[
         help='Only documents that fit: language=it, "published>=2024-03-01", "source=*.pdf". May be given again.',
     ),
 ]
-_MODELS = "default, PATH.gguf, a folder, hf:OWNER/REPO[/file] or openai:URL."
+_MODELS = "default, PATH.gguf, a folder, hf:OWNER/REPO, hf:OWNER/REPO/FILE or openai:URL."
 Model = Annotated[str | None, typer.Option("--model", help=_MODELS)]
 Embedder = Annotated[str | None, typer.Option("--embedder", help=_MODELS)]
 Reranker = Annotated[
