@@ -20,37 +20,17 @@ import numpy as np
 import eval.checker
 from eval.checker import SUPPORTED, EmbedderChecker, Signs
 from eval.measures.rouge_l import rouge_l
-from index.embed import Embedder, Vectors
+from index.embed import Embedder
 from index.language import detect_language
 from index.sentences import sentence_spans
 from rag.settings import load_settings
 from rag.verify import support_score
+from train.cached import CachedEmbedder
 from train.checker_pairs import Pair, build
 from ui.app import load_embedder
 
 FEWEST_OF_LANGUAGES = 30  # pairs, for a line of their own
 NAMES = [name for name in Signs.__slots__ if name != "across"]
-
-
-class CachedEmbedder:
-    """An embedder whose vectors of queries are kept in a file."""
-
-    def __init__(self, embedder: Embedder, file: Path | None) -> None:
-        self.name, self.fingerprint = embedder.name, embedder.fingerprint
-        self._embedder, self._file = embedder, file
-        self._known: dict[str, Vectors] = {}
-        if file and file.is_file():
-            with np.load(file) as kept:
-                self._known = dict(zip(json.loads(kept["texts"].tobytes()), kept["vectors"], strict=True))
-
-    def embed_queries(self, texts: Sequence[str]) -> Vectors:
-        """Return the vectors, new ones computed at once."""
-        if missing := [text for text in dict.fromkeys(texts) if text not in self._known]:
-            self._known |= dict(zip(missing, self._embedder.embed_queries(missing), strict=True))
-            if self._file:
-                keys = np.frombuffer(json.dumps(list(self._known)).encode(), dtype=np.uint8)
-                np.savez(self._file, texts=keys, vectors=np.array(list(self._known.values())))
-        return np.array([self._known[text] for text in texts])
 
 
 def main() -> int:
@@ -63,7 +43,7 @@ def main() -> int:
     options = parser.parse_args()
     embedder = load_embedder(load_settings())
     pairs = build(options.evaldata, options.traindata / "read.jsonl")
-    cached: Embedder = CachedEmbedder(embedder, options.cache)  # type: ignore[assignment]
+    cached = CachedEmbedder(embedder, options.cache)
     signs = EmbedderChecker(cached).signs([(pair.evidence, pair.claim) for pair in pairs])
     known = [(pair, sign) for pair, sign in zip(pairs, signs, strict=True) if sign]
     _fit(known)

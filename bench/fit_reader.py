@@ -23,14 +23,14 @@ import rag.reader
 from eval.corpus import library_for
 from eval.data import Gold, read_gold
 from eval.measures.normalise import words
-from index.bias import language_bias
+from index.bias import handicaps_among
 from index.language import detect_language
 from index.library import Library
 from index.rerank import RERANKED, reranked
 from index.types import Passage
 from rag.conversation import asked_before, standalone
 from rag.evidence import Sentence, choose_evidence, reader_signs, score_sentences, split_passages
-from rag.reader import Reader
+from rag.reader import Reader, standard_scores
 from rag.settings import load_settings
 from train.groups import first_half
 from ui.app import load_embedder, load_reader
@@ -101,9 +101,7 @@ def _ask(library: Library, reader: Reader, gold: Gold, name: str) -> Asked:
     vectors = library.embedder.embed_passages([s.text for s in sentences])
     vector = library.embedder.embed_queries([question])[0]
     cosines = vectors @ vector
-    spoken = [s.passage.document.language for s in sentences]
-    bias = language_bias(vectors, spoken)
-    fair = cosines - bias.handicaps(vector, bias.codes(spoken))
+    fair = cosines - handicaps_among(vector, vectors, [s.passage.document.language for s in sentences])
     readings = dict(zip((p.chunk.id for p in passages), reader.read(question, passages), strict=True))
     return Asked(
         name,
@@ -135,20 +133,17 @@ def _fit_order(asked: list[Asked]) -> None:
         hits = {weight: np.mean([_first_right(each, weight) for each in own]).round(3) for weight in WEIGHTS}
         searched = np.mean([each.right[0] for each in own if len(each.right)]).round(3)
         print(f"{of} ({len(own)}): hit@1 searched {searched}, by RETRIEVAL_WEIGHT {hits}")
-    signs = np.concatenate([np.column_stack([each.answers, _standard(each)]) for each in asked])
+    signs = np.concatenate([np.column_stack([each.answers, standard_scores(each.passages)]) for each in asked])
     right = np.concatenate([each.right for each in asked])
     model = LogisticRegression(class_weight="balanced", max_iter=1000).fit(signs, right)
     answers, searched = model.coef_[0]
     print(f"RETRIEVAL_WEIGHT by logistic regression: {searched / answers:.2f} (now {rag.reader.RETRIEVAL_WEIGHT})")
 
 
-def _standard(asked: Asked) -> np.ndarray:
-    scores = np.array([passage.score for passage in asked.passages])
-    return (scores - scores.mean()) / max(float(scores.std()), 1e-6)
-
-
 def _first_right(asked: Asked, weight: float) -> bool:
-    return bool(len(asked.right) and asked.right[int(np.argmax(asked.answers + weight * _standard(asked)))])
+    return bool(
+        len(asked.right) and asked.right[int(np.argmax(asked.answers + weight * standard_scores(asked.passages)))]
+    )
 
 
 def _fit_evidence(asked: list[Asked]) -> None:

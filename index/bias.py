@@ -52,3 +52,9 @@ def language_bias(vectors: Vectors, languages: Sequence[str]) -> LanguageBias:
         own = vectors[spoken == language]
         offsets.append((own.mean(axis=0) - middle) * (len(own) / (len(own) + _DOUBT)))
     return LanguageBias(known, np.array(offsets, dtype=np.float32))
+
+
+def handicaps_among(vector: NDArray[np.float32], vectors: Vectors, languages: Sequence[str]) -> NDArray[np.float32]:
+    """Return what is to be taken from the cosines of `vector` with `vectors`, by the bias seen in these themselves."""
+    bias = language_bias(vectors, languages)
+    return bias.handicaps(vector, bias.codes(languages))

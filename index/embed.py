@@ -103,15 +103,7 @@ class SentenceTransformerEmbedder:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from tokenizers import Tokenizer
-
-        file = self._path / "tokenizer.json"
-        if not file.is_file():
-            raise ModelUnavailable(f"{self._path} has no tokenizer.json, so it cannot be used as an embedder")
-        tokenizer = Tokenizer.from_file(str(file))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        return open_tokenizer(self._path)
 
     @cached_property
     def _prompts(self) -> dict[str, str]:
@@ -123,6 +115,19 @@ class SentenceTransformerEmbedder:
             "query": given.get("query") or query,
             "passage": given.get("passage") or given.get("document") or passage,
         }
+
+
+def open_tokenizer(folder: Path) -> Any:
+    """Return the tokenizer of an embedder's folder, which neither cuts nor pads. Raises ModelUnavailable."""
+    from tokenizers import Tokenizer
+
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise ModelUnavailable(f"{folder} has no tokenizer.json, so it cannot be used as an embedder")
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def prompts_for(name: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import prompts
-from index.bias import language_bias
+from index.bias import handicaps_among
 from index.errors import BadQuestion
 from index.language import detect_language
 from index.library import Library
@@ -144,9 +144,7 @@ class Answerer:
         vectors = self.library.embedder.embed_passages([s.text for s in sentences])
         vector = self.library.embedder.embed_queries([question])[0]
         cosines = vectors @ vector
-        spoken = [s.passage.document.language for s in sentences]
-        bias = language_bias(vectors, spoken)
-        fair = cosines - bias.handicaps(vector, bias.codes(spoken))
+        fair = cosines - handicaps_among(vector, vectors, [s.passage.document.language for s in sentences])
         readings = None
         if self.reader:
             found = self.reader.read(question, passages)

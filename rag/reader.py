@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index.embed import Embedder, fastest_dtype
+from index.embed import Embedder, fastest_dtype, open_tokenizer
 from index.errors import ModelUnavailable
 from index.types import Passage
 from rag.reader_input import Pair, Row, RowMaker
@@ -110,9 +110,7 @@ class Reader:
     def scores(self, question: str, passages: Sequence[Passage]) -> Floats:
         """Return how well each passage answers `(n,)`, what search found of it included. Makes it a Reranker."""
         found = np.array([reading.answers for reading in self.read(question, passages)], dtype=np.float32)
-        searched = np.array([passage.score for passage in passages], dtype=np.float32)
-        standard = (searched - searched.mean()) / max(float(searched.std()), 1e-6)
-        return np.asarray(found + RETRIEVAL_WEIGHT * standard, dtype=np.float32)
+        return np.asarray(found + RETRIEVAL_WEIGHT * standard_scores(passages), dtype=np.float32)
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """Return a reading of each passage; those of the last questions are kept."""
@@ -153,15 +151,7 @@ class Reader:
 
     @cached_property
     def _maker(self) -> RowMaker:
-        from tokenizers import Tokenizer
-
-        file = self._folder / "tokenizer.json"
-        if not file.is_file():
-            raise ModelUnavailable(f"{self._folder} has no tokenizer.json")
-        tokenizer = Tokenizer.from_file(str(file))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return RowMaker(tokenizer)
+        return RowMaker(open_tokenizer(self._folder))
 
     @cached_property
     def _model(self) -> Any:
@@ -178,6 +168,12 @@ class Reader:
         if self._embedder is not None:
             model.encoder.set_input_embeddings(torch.nn.Embedding.from_pretrained(self._embedder.vocabulary))  # type: ignore[attr-defined,no-untyped-call]
         return model.to(fastest_dtype()).eval()
+
+
+def standard_scores(passages: Sequence[Passage]) -> Floats:
+    """Return the scores that search gave `passages` `(n,)`, in standard deviations from their mean."""
+    scores = np.array([passage.score for passage in passages], dtype=np.float32)
+    return np.asarray((scores - scores.mean()) / max(float(scores.std()), 1e-6), dtype=np.float32)
 
 
 def _batches(rows: Sequence[Row]) -> list[list[int]]:

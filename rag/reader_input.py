@@ -38,6 +38,9 @@ class RowMaker:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._begin, self._end = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
+        self._prefix_tokens = {
+            task: len(tokenizer.encode(before, add_special_tokens=False).ids) for task, (before, _) in _PREFIXES.items()
+        }
 
     def rows(self, pairs: Sequence[Pair], *, most_tokens: int = MOST_TOKENS) -> list[Row]:
         """Return a row for each of `pairs`; what exceeds `most_tokens` of a text is left out."""
@@ -48,7 +51,7 @@ class RowMaker:
 
     def _row(self, pair: Pair, texts: dict[str, Any], most_tokens: int) -> Row:
         first, title = (texts[head].ids for head in _heads(pair))
-        prefix = len(self._tokenizer.encode(_PREFIXES[pair.task][0], add_special_tokens=False).ids)
+        prefix = self._prefix_tokens[pair.task]
         if len(first) > _MOST_FIRST:
             first = [*first[:prefix], *first[prefix - _MOST_FIRST :]]
         before = [self._begin, *first, self._end]

@@ -87,7 +87,9 @@ def open_encoder(folder: Path) -> Any:
         encoder = BertModel.from_pretrained(
             str(folder),
             add_pooling_layer=False,
-            attn_implementation="eager",
+            attn_implementation="eager",  # learns twice as fast as SDPA on a processor
+            hidden_dropout_prob=0.0,  # nor while learning: what is read once or twice is hardly learnt by heart
+            attention_probs_dropout_prob=0.0,
             dtype=torch.float16,  # as in the file; float32 would take 384 MB for the vocabulary
             local_files_only=True,
         )

@@ -16,8 +16,8 @@ from train.alter import negated, renumbered, swapped, typed, without
 from train.batches import batched, collate, lessons
 from train.cached import CachedEmbedder
 from train.exercises import Exercise, Group, bearing
-from train.groups import GroupMaker, first_half, read_texts
-from train.material import paragraph_id, read_material
+from train.groups import GroupMaker, first_half
+from train.material import paragraph_id, read_material, read_texts
 from train.tidy import cropped, tidied
 from train.written import read_written
 

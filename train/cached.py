@@ -10,14 +10,14 @@ from index.embed import Embedder, Vectors
 
 
 class CachedEmbedder:
-    """An embedder that writes what it has computed to `file`, one for each embedder."""
+    """An embedder that remembers what it has computed, and keeps it in `file` where that is given."""
 
-    def __init__(self, embedder: Embedder, file: Path) -> None:
+    def __init__(self, embedder: Embedder, file: Path | None) -> None:
         self.name, self.fingerprint = embedder.name, embedder.fingerprint
         self.dimension, self.max_tokens, self.tokenize = embedder.dimension, embedder.max_tokens, embedder.tokenize
         self._embedder, self._file = embedder, file
         self._known: dict[str, Vectors] = {}
-        if file.is_file():
+        if file and file.is_file():
             with np.load(file) as kept:
                 self._known = dict(zip(kept["keys"].tolist(), kept["vectors"].astype(np.float32), strict=True))
 
@@ -34,6 +34,7 @@ class CachedEmbedder:
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         if missing:
             self._known |= dict(zip(missing, compute(list(missing.values())), strict=True))
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(self._file, keys=np.array(list(self._known)), vectors=np.array(list(self._known.values())))
+            if self._file:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                np.savez(self._file, keys=np.array(list(self._known)), vectors=np.array(list(self._known.values())))
         return np.array([self._known[key] for key in keys], dtype=np.float32).reshape(len(texts), -1)

@@ -21,6 +21,7 @@ from eval.data import read_gold
 from index.sentences import sentence_spans
 from rag.words import content_words
 from train.alter import NUMBER, negated, renumbered, swapped, without
+from train.material import read_texts
 
 SEED = 20160515
 FEWEST_WORDS = 5  # that carry meaning, of a claim
@@ -257,8 +258,7 @@ def _told(row: Row, answer: str) -> str:
 
 
 def _texts(folder: Path) -> dict[str, str]:
-    lines = (folder / "corpus.jsonl").open(encoding="utf-8")
-    return {document["id"]: document["text"] for document in map(json.loads, lines)}
+    return {id: text for id, (text, _) in read_texts(folder).items()}
 
 
 def _claims(answer: str) -> list[str]:

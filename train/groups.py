@@ -3,7 +3,6 @@
 Every draw comes from one seeded generator, so the same seed makes the same exercises.
 """
 
-import json
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from rag.reader_input import Pair
 from train.alter import negated, renumbered, swapped, typed, without
 from train.checker_pairs import public_pairs
 from train.exercises import Exercise, Group, bearing
-from train.material import Answered, Material, Paragraph, paragraph_id
+from train.material import Answered, Material, Paragraph, paragraph_id, read_texts
 from train.nearest import Nearest
 from train.tidy import cropped, tidied
 from train.written import Written
@@ -275,12 +274,6 @@ def _public_claims(evaldata: Path) -> Iterator[Group]:
             holding = exercise
         elif holding:  # each pair that holds is followed by those made from it
             yield Group("public claim", (holding, exercise))
-
-
-def read_texts(folder: Path) -> dict[str, tuple[str, str]]:
-    """Return the text and the title of each document of `folder`/corpus.jsonl, by id."""
-    rows = map(json.loads, (folder / "corpus.jsonl").open(encoding="utf-8"))
-    return {row["id"]: (row["text"], row.get("title") or "") for row in rows}
 
 
 def _without_answer(paragraph: Paragraph, asked: Answered) -> str:

@@ -67,6 +67,12 @@ def paragraph_id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def read_texts(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return the text and the title of each document of `folder`/corpus.jsonl, by id."""
+    rows = map(json.loads, (folder / "corpus.jsonl").open(encoding="utf-8"))
+    return {row["id"]: (row["text"], row.get("title") or "") for row in rows}
+
+
 def read_material(file: Path, embedder: Embedder) -> Material:
     """Return what read.jsonl holds, parallel paragraphs and questions found by the embedder's vectors.
 

@@ -25,8 +25,8 @@ from index.types import Chunk, Document, Passage
 from rag.reader import WEIGHTS, Reader
 from rag.settings import load_settings
 from train.checker_pairs import build
-from train.groups import first_half, read_texts
-from train.material import paragraph_id
+from train.groups import first_half
+from train.material import paragraph_id, read_texts
 from train.written import read_written
 from ui.app import load_embedder, open_reader
 

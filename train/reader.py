@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 from torch.utils.data import Dataset
-from transformers import BertModel, Trainer, TrainingArguments, set_seed
+from transformers import Trainer, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import get_last_checkpoint
 
+from index.embed import open_tokenizer
 from rag.reader_input import RowMaker
-from rag.reader_model import ReaderModel
+from rag.reader_model import ReaderModel, open_encoder
 from rag.reader_weights import freeze, save_weights
 from rag.settings import load_settings
 from rag.weights import resolve
@@ -69,14 +70,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in OUT")
     parser.add_argument("--rate", type=float, default=LEARNING_RATE, help="learning rate")
     parser.add_argument("--steps", type=int, default=-1, help="stop after so many batches")
-    parser.add_argument("--layers", type=int, help="use so many of the encoder's layers")
     options = parser.parse_args(argv)
     set_seed(options.seed)
     settings = load_settings()
     encoder = resolve("default", kind="embedder", models_folder=settings.models, offline=settings.offline)
     assert encoder.path is not None
     made = _exercises(options, encoder.path)
-    model = new_model(encoder.path, layers=options.layers)
+    model = new_model(encoder.path)
     base = {f"encoder.{name}": value.clone() for name, value in model.encoder.state_dict().items()}
     freeze(model)
     _train(model, made, options)
@@ -88,24 +88,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def new_model(folder: Path, *, layers: int | None = None) -> ReaderModel:
-    """Return a reader that has learnt nothing yet: the encoder in `folder`, without dropout, and new heads."""
-    encoder = BertModel.from_pretrained(
-        folder,
-        add_pooling_layer=False,
-        attn_implementation="eager",  # twice as fast backwards as SDPA on a processor
-        hidden_dropout_prob=0.0,  # as is learning without it; what is read once or twice is hardly learnt by heart
-        attention_probs_dropout_prob=0.0,
-        dtype=torch.float32,
-        local_files_only=True,
-        **({"num_hidden_layers": layers} if layers else {}),
-    )
-    return ReaderModel(encoder)
+def new_model(folder: Path) -> ReaderModel:
+    """Return a reader that has learnt nothing yet: the encoder in `folder` in float32, and new heads."""
+    return ReaderModel(open_encoder(folder).float())
 
 
 def _exercises(options: argparse.Namespace, folder: Path) -> list[list[Lesson]]:
-    from tokenizers import Tokenizer
-
     embedder = CachedEmbedder(load_embedder(load_settings()), options.out / "vectors.npz")
     material = read_material(options.rows, embedder)
     written = list(read_written(sorted(WRITTEN.glob("*.jsonl"))))
@@ -116,7 +104,7 @@ def _exercises(options: argparse.Namespace, folder: Path) -> list[list[Lesson]]:
     groups = GroupMaker(material, written, embedder, seed=options.seed).groups()
     if options.public:
         groups += public_groups(options.public, seed=options.seed)
-    made = lessons(groups, RowMaker(Tokenizer.from_file(str(folder / "tokenizer.json"))), most_tokens=MOST_TOKENS)
+    made = lessons(groups, RowMaker(open_tokenizer(folder)), most_tokens=MOST_TOKENS)
     rows, tokens = sum(len(lesson.rows) for lesson in made), sum(lesson.tokens for lesson in made)
     counts = Counter(group.kind for group in groups)
     print(f"{rows:,} exercises of {tokens:,} tokens; groups: {json.dumps(counts)}", file=sys.stderr)  # noqa: T201
