@@ -493,13 +493,13 @@ def test_child_gets_no_more_memory_time_or_room_on_the_disk_than_it_may(tmp_path
 def test_reader_that_misbehaves_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, told_of: str
 ) -> None:
-    start: Callable[[], object] = lambda: subprocess.Popen(  # noqa: E731
+    start: Callable[[str], object] = lambda module: subprocess.Popen(  # noqa: E731
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     file = SourceFile(write(tmp_path / "a.txt", "testo"), "a.txt")
     with _Reader(1) as reader:
         with monkeypatch.context() as patched:
-            patched.setattr(loading, "_start", start)
+            patched.setattr(loading, "start_child", start)
             with pytest.raises(UnreadableFile, match=told_of):
                 list(reader.read(file, 32))
         reader._timeout_s = 60

@@ -19,7 +19,7 @@ from train.nearest import Nearest
 from train.tidy import cropped, tidied
 from train.written import Written
 
-CROSSINGS = 7  # draws of a question's and a passage's language, for each question that is known in several
+CROSSINGS = 4  # draws of a question's and a passage's language, for each question that is known in several
 _LANGUAGE_WEIGHTS = {"it": 4, "en": 4}  # of the draws; any other language 1
 _OTHER_LANGUAGES = 0.4  # share of their questions that are asked in their own language
 _WHOLE = 0.25  # share of passages that are not cropped
