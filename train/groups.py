@@ -11,6 +11,7 @@ from eval.data import Gold, read_gold
 from index.embed import Embedder
 from index.sentences import Span, sentence_spans
 from rag.reader_input import Pair
+from rag.words import content_words, overlap
 from train.alter import negated, renumbered, swapped, typed, without
 from train.checker_pairs import public_pairs
 from train.exercises import Exercise, Group, bearing
@@ -19,13 +20,15 @@ from train.nearest import Nearest
 from train.tidy import cropped, tidied
 from train.written import Written
 
-CROSSINGS = 4  # draws of a question's and a passage's language, for each question that is known in several
+CROSSINGS = 3  # draws of a question's and a passage's language, for each question that is known in several
 _LANGUAGE_WEIGHTS = {"it": 4, "en": 4}  # of the draws; any other language 1
-_OTHER_LANGUAGES = 0.4  # share of their questions that are asked in their own language
+_OTHER_LANGUAGES = 0.25  # share of their questions that are asked in their own language
 _WHOLE = 0.25  # share of passages that are not cropped
 _SHORTEST_CROP, _LONGEST_CROP = 250, 650  # characters
 _SHORTEST_REST = 150  # characters of a passage whose answer was taken out
 _SHORTEST_CLAIM = 40
+_RESTATED = 0.6  # of a claim's words in one sentence: then a stretch around it will do
+_NEAR_CLAIMS = 0.2  # share of written claims that are set against another passage too
 _LONGEST_EVIDENCE = 1800
 _PUBLIC = -1  # article of a paragraph that is not in read.jsonl; their numbers go down from there
 
@@ -126,14 +129,22 @@ class GroupMaker:
                 start = paragraph.text.index(asked.answer)
                 once = paragraph.text.count(asked.answer) == 1
                 span = (start, start + len(asked.answer)) if once else None
-                holding = self._reading(asked.question, paragraph, span, holds=True, whole=True)
-                missing = self._reading(asked.near_miss, paragraph, None, holds=False, whole=True)
+                text, span = self._stretch(paragraph, span)
+                holding = self._reading(asked.question, paragraph, span, holds=True, text=text, whole=True)
+                missing = self._reading(asked.near_miss, paragraph, None, holds=False, text=text, whole=True)
                 near = self._nearest.draw(asked.question, asked.answer, paragraph.number, paragraph.language, self._rng)
                 yield Group("written", (holding, missing, self._reading(asked.question, near, None, holds=False)))
                 for version in self._versions(paragraph, 2):
                     holds = self._reading(asked.question, version, None, holds=True, whole=True)
                     misses = self._reading(asked.near_miss, version, None, holds=False, whole=True)
                     yield Group("written, translated", (holds, misses))
+
+    def _stretch(self, paragraph: Paragraph, span: Span | None) -> tuple[str, Span | None]:
+        """Return a stretch of the paragraph around `span`, now and then all of it, with where `span` is in it."""
+        if not span or self._rng.random() < _WHOLE:
+            return paragraph.text, span
+        most = self._rng.randint(_SHORTEST_CROP, _LONGEST_CROP)
+        return cropped(paragraph.text, paragraph.language, span, most, self._rng)
 
     def _versions(self, paragraph: Paragraph, count: int) -> list[Paragraph]:
         others = [p for p in self._by_number[paragraph.number] if p.language != paragraph.language]
@@ -144,15 +155,16 @@ class GroupMaker:
         for written in self._written:
             paragraph = self._by_id[written.passage]
             for claim in written.claims:
-                for version in (paragraph, *self._versions(paragraph, 1)):
-                    text = self._tidy(version.text)
+                own = self._stretch(paragraph, _restated(claim.claim, paragraph))[0]
+                for version in (own, *(version.text for version in self._versions(paragraph, 1))):
+                    text = self._tidy(version)
                     holding, altered = (
                         Exercise(Pair("support", self._tidy(said), text), said is claim.claim)
                         for said in (claim.claim, claim.altered)
                     )
                     yield Group("written claim", (holding, altered))
                 near = self._nearest.draw(claim.claim, claim.claim, paragraph.number, paragraph.language, self._rng)
-                if self._rng.random() < 0.5:
+                if self._rng.random() < _NEAR_CLAIMS:
                     other = Exercise(Pair("support", claim.claim, self._quote(near, None)), holds=False)
                     yield Group("written claim", (Exercise(Pair("support", claim.claim, paragraph.text), True), other))
 
@@ -292,3 +304,16 @@ def _other_sentence(paragraph: Paragraph, sentence: str, rng: random.Random) -> 
     spans = sentence_spans(paragraph.text, paragraph.language)
     others = [text for a, b in spans if (text := paragraph.text[a:b]) != sentence and len(text) >= _SHORTEST_CLAIM]
     return rng.choice(others) if others else ""
+
+
+def _restated(claim: str, paragraph: Paragraph) -> Span | None:
+    """Return the sentence that holds most of the claim's words, None where it is not most of them."""
+    wanted = content_words(claim, paragraph.language)
+    shares = {
+        (start, end): sum(
+            overlap(word, content_words(paragraph.text[start:end], paragraph.language)) for word in wanted
+        )
+        for start, end in sentence_spans(paragraph.text, paragraph.language)
+    }
+    best = max(shares, key=lambda span: shares[span])
+    return best if shares[best] >= _RESTATED * len(wanted) else None
