@@ -109,7 +109,7 @@ def _ask(library: Library, reader: Reader, gold: Gold, name: str) -> Asked:
         answers,
         np.array([passage.document.id in gold.relevant for passage in found]),
         sentences,
-        score_sentences(question, language, sentences, fair),
+        score_sentences(question, language, sentences, fair, {}),
         cosines,
         reader_signs(sentences, readings),
         np.array([_is_wanted(sentence, gold) for sentence in sentences]),

@@ -15,6 +15,17 @@ _E5_LEAST_COSINE = 0.80
 # Logistic regression over 130 answered gold pairs, both classes weighted alike (bench/fit_abstain.py, eval/LOG.md).
 _CONSTANT = -3.73
 _WEIGHTS = {"refusal": -3.75, "coverage": 0.51, "support": 2.45, "fits": 1.83}
+# The same with what the reader says.
+_READ_CONSTANT = -3.73
+_READ_WEIGHTS = {
+    "refusal": -3.75,
+    "coverage": 0.51,
+    "support": 2.45,
+    "fits": 1.83,
+    "answers": 0.0,
+    "margin": 0.0,
+    "bears": 0.0,
+}
 _REFUSAL = re.compile(r"^\W*(NOT FOUND|NON TROVAT[OAIE])\b", re.IGNORECASE)
 
 
@@ -26,11 +37,17 @@ class Signs:
     refusal: float = 0.0  # the model's probability of beginning with a refusal
     support: float = 0.0  # of the sentence that its quotes support best
     fits: bool = True  # whether there is a number, a year, where one was asked for
+    answers: float | None = None  # the reader's logit of the passage that answers best; None without a reader
+    margin: float = 0.0  # how much likelier that passage's likeliest answer is than none
+    bears: float = 0.0  # the reader's logit of the quoted sentence that bears most on the question
 
 
 def answerable(signs: Signs) -> float:
     """Return the probability that the documents hold the answer, 0..1, equal shares of both supposed beforehand."""
-    return 1 / (1 + math.exp(-(_CONSTANT + sum(_WEIGHTS[name] * float(sign) for name, sign in asdict(signs).items()))))
+    read = signs.answers is not None
+    constant, weights = (_READ_CONSTANT, _READ_WEIGHTS) if read else (_CONSTANT, _WEIGHTS)
+    found = asdict(signs)
+    return 1 / (1 + math.exp(-(constant + sum(weight * float(found[name]) for name, weight in weights.items()))))
 
 
 def least_cosine(embedder: str) -> float:

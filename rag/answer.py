@@ -1,8 +1,8 @@
 """A question to a cited answer: the whole story, in the order in which it happens."""
 
 import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Generator as Yielding
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -27,12 +27,13 @@ from rag.abstain import (
 )
 from rag.cite import cite, parse_claims, write_answer
 from rag.conversation import asked_before, standalone
-from rag.evidence import Sentence, choose_evidence, score_sentences, split_passages
+from rag.evidence import BEARS, Sentence, choose_evidence, reader_signs, score_sentences, split_passages
 from rag.generate import Generation, Generator
 from rag.kind import holds_kind
 from rag.messages import PROMPTS, build_messages
-from rag.reader import Reads
+from rag.reader import Reading, Reads
 from rag.types import Answer, Citation, Claim, Event, Evidence, Finished, Piece, Retrieved, Turn
+from rag.uses import USES
 
 LEAST_ANSWERABLE = 0.3  # with a lower probability that the documents hold the answer, it is a refusal
 
@@ -52,10 +53,12 @@ class Answerer:
         least_answerable: float = LEAST_ANSWERABLE,
         where: Sequence[Condition] = (),
         reader: Reads | None = None,
+        uses: Collection[str] = USES,
     ) -> None:
         self.library = library
         self.generator = generator
-        self.reader = reader  # helps to choose the evidence
+        self.reader = reader
+        self.uses = frozenset(uses)  # of the reader; those of rag.uses.USES that concern answering
         self.passages = passages
         self.evidence_tokens = evidence_tokens
         self.answer_tokens = answer_tokens
@@ -91,9 +94,12 @@ class Answerer:
 
         draft = _Draft(question, language, passages, self._receipt(passages, where), clock)
         reading = self._read(wanted, language, passages)
-        signs = Signs(coverage=coverage(wanted, language, reading.evidence))
+        signs = self._signs(wanted, language, reading)
         if not reading.evidence or best_cosine(reading.evidence) < least_cosine(self.library.embedder.name):
             yield Finished(draft.refuse("no passage is near the question", signs))
+            return
+        if self._hopeless(signs):
+            yield Finished(draft.refuse("the passages are near the question and do not answer it", signs))
             return
 
         messages = build_messages(wanted, language, reading.evidence)
@@ -114,6 +120,8 @@ class Answerer:
             return
         said = " ".join(claim.text for claim in claims)
         signs = replace(signs, support=max(c.support for c in citations), fits=holds_kind(said, wanted))
+        if signs.answers is not None:
+            signs = replace(signs, bears=reading.bears({(c.document_id, c.start, c.end) for c in citations}))
         if answerable(signs) < self.least_answerable:
             yield Finished(draft.refuse("the passages are near the question and probably do not answer it", signs))
             return
@@ -124,7 +132,7 @@ class Answerer:
         text, shown = "", 0
         for piece in generation:
             clock.mark("first_token_s")
-            if not text and self._hopeless(generation, signs):
+            if not text and self._hopeless(replace(signs, refusal=refusal_probability(generation.first_token))):
                 return ""
             text += piece
             if not may_become_refusal(text):
@@ -132,41 +140,52 @@ class Answerer:
                 shown = len(text)
         return text
 
-    def _hopeless(self, generation: Generation, signs: Signs) -> bool:
+    def _signs(self, question: str, language: str, reading: "_Reading") -> Signs:
+        """Return what is known before the model is asked."""
+        signs = Signs(coverage=coverage(question, language, reading.evidence))
+        if not reading.read or "abstain" not in self.uses:
+            return signs
+        best = max(reading.read.values(), key=lambda read: read.answers)
+        bears = reading.bears({sentence.place for sentence in reading.shown})
+        return replace(signs, answers=round(best.answers, 4), margin=round(best.margin, 4), bears=bears)
+
+    def _hopeless(self, signs: Signs) -> bool:
         """Whether even an answer that is wholly supported would be a refusal: not a word of it is to be shown."""
-        signs = replace(signs, refusal=refusal_probability(generation.first_token), support=1.0)
-        return answerable(signs) < self.least_answerable
+        return answerable(replace(signs, support=1.0)) < self.least_answerable
 
     def _read(self, question: str, language: str, passages: Sequence[Passage]) -> "_Reading":
         sentences = split_passages(passages)
         if not sentences:
-            return _Reading([], np.zeros((0, self.library.embedder.dimension), dtype=np.float32), [])
+            return _Reading([], np.zeros((0, self.library.embedder.dimension), dtype=np.float32), [], {})
         vectors = self.library.embedder.embed_passages([s.text for s in sentences])
         vector = self.library.embedder.embed_queries([question])[0]
         cosines = vectors @ vector
         fair = cosines - handicaps_among(vector, vectors, [s.passage.document.language for s in sentences])
-        readings = None
-        if self.reader:
+        read: dict[str, Reading] = {}
+        if self.reader and self.uses & {"evidence", "abstain"}:
             found = self.reader.read(question, passages)
-            readings = {passage.chunk.id: reading for passage, reading in zip(passages, found, strict=True)}
-        scores = score_sentences(question, language, sentences, fair, readings)
+            read = {passage.chunk.id: reading for passage, reading in zip(passages, found, strict=True)}
+        scores = score_sentences(question, language, sentences, fair, read if "evidence" in self.uses else {})
         evidence = choose_evidence(sentences, scores, cosines, budget_tokens=self.evidence_tokens)
-        return _Reading(sentences, vectors, evidence)
+        return _Reading(sentences, vectors, evidence, read)
 
     def _cite(self, text: str, question: str, language: str, reading: "_Reading") -> tuple[list[Claim], list[Citation]]:
-        shown = [i for i, s in enumerate(reading.sentences) if any(e.holds(*s.place) for e in reading.evidence)]
+        shown = reading.shown
+        places = {sentence.place for sentence in shown}
+        vectors = reading.vectors[[sentence.place in places for sentence in reading.sentences]]
 
         def similarity(texts: Sequence[str]) -> NDArray[np.float32]:
-            cosines: NDArray[np.float32] = self.library.embedder.embed_passages(texts) @ reading.vectors[shown].T
+            cosines: NDArray[np.float32] = self.library.embedder.embed_passages(texts) @ vectors.T
             return cosines
 
         claims, citations = cite(
             parse_claims(text, language),
             reading.evidence,
-            [reading.sentences[i] for i in shown],
+            shown,
             similarity,
             question=question,
             language=language,
+            read_support=self.reader.support if self.reader and "support" in self.uses else None,
         )
         # What nothing supports is left out; where nothing is left, the caller refuses.
         return [claim for claim in claims if claim.markers], citations
@@ -183,6 +202,7 @@ class Answerer:
             "least_answerable": self.least_answerable,
             "where": [str(condition) for condition in self.where],
             "reader_sha256": self.reader.fingerprint if self.reader else "",
+            "reader_uses": sorted(self.uses) if self.reader else [],
         }
 
     def _receipt(self, passages: Sequence[Passage], where: Sequence[Condition]) -> Mapping[str, object]:
@@ -216,11 +236,25 @@ def _fallback_language(history: Sequence[Turn], passages: Sequence[Passage]) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The sentences of the passages, their vectors `(n, dimension)`, and what of them the model is shown."""
+    """The sentences of the passages, their vectors `(n, dimension)`, and what of them the model is shown.
+
+    `read` is what the reader found, by chunk id; empty where it was not asked.
+    """
 
     sentences: list[Sentence]
     vectors: NDArray[np.float32]
     evidence: list[Evidence]
+    read: Mapping[str, Reading]
+
+    @property
+    def shown(self) -> list[Sentence]:
+        """The sentences of the evidence."""
+        return [s for s in self.sentences if any(e.holds(*s.place) for e in self.evidence)]
+
+    def bears(self, places: Collection[tuple[str, int, int]]) -> float:
+        """Return how far, to the reader, the sentence of these places that bears most on the question does; a logit."""
+        signs = reader_signs([s for s in self.sentences if s.place in places], self.read)
+        return round(float(signs[:, BEARS].max()), 4)
 
 
 class _Clock:

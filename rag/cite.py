@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from index.sentences import sentence_spans
 from rag.evidence import Sentence
 from rag.types import Citation, Claim, Evidence
-from rag.verify import PARTLY, support_label, support_score
+from rag.verify import PARTLY, support_label, support_score, weighed_support
 
 _NUMBERS = r"\d{1,3}(?:\s*[,;]\s*\d{1,3})*"
 _BRACKETED = rf"\s*(?:[\[【]\s*({_NUMBERS})\s*[\]】]|\((\d{{1,2}})\)(?=\W*$))"  # at the end, small models write (1)
@@ -19,9 +19,13 @@ _LATE_MARKERS = re.compile(rf"([.!?…])((?:\s*[\[【(]\s*{_NUMBERS}\s*[\]】)])
 _MARKER_BONUS = 0.1  # the model's own marker decides between quotes that support about equally well
 _LEAST_GAIN = 0.15  # what a further quote must add
 _MOST_QUOTES = 3
+_WEIGHED = 3  # of the best quotes by the rules, the reader has a say
 
 Similarity = Callable[[Sequence[str]], NDArray[np.float32]]
 """Sentences of the answer to their cosines with each sentence of the evidence, `(texts, sentences)`."""
+
+ReadSupport = Callable[[Sequence[tuple[str, str]]], Sequence[float]]
+"""Pairs of quote and claim to the reader's probability of support, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ def cite(
     *,
     question: str,
     language: str,
+    read_support: ReadSupport | None = None,
 ) -> tuple[list[Claim], list[Citation]]:
     """Return the claims with renumbered markers, and the citations they name, in order of first use.
 
@@ -65,7 +70,7 @@ def cite(
     citations: dict[tuple[str, int, int], Citation] = {}
     cited = []
     for claim, row in zip(claims, cosines, strict=True):
-        quotes, score = _quotes(claim, evidence, sentences, row, question=question, language=language)
+        quotes, score = _Quoting(claim, evidence, sentences, row, question, language, read_support).quotes()
         markers = []
         for sentence in quotes:
             known = citations.get(sentence.place)
@@ -77,39 +82,61 @@ def cite(
     return cited, list(citations.values())
 
 
-def _quotes(
-    claim: RawClaim,
-    evidence: Sequence[Evidence],
-    sentences: Sequence[Sentence],
-    cosines: NDArray[np.float32],
-    *,
-    question: str,
-    language: str,
-) -> tuple[list[Sentence], float]:
-    marked = [evidence[n - 1] for n in claim.markers if 1 <= n <= len(evidence)]
+@dataclass(frozen=True, slots=True)
+class _Quoting:
+    """The choice of quotes for one claim; `cosines` are the claim's with each sentence."""
 
-    def support(quotes: Sequence[int]) -> float:
+    claim: RawClaim
+    evidence: Sequence[Evidence]
+    sentences: Sequence[Sentence]
+    cosines: NDArray[np.float32]
+    question: str
+    language: str
+    read_support: ReadSupport | None
+
+    def quotes(self) -> tuple[list[Sentence], float]:
+        """Return the quotes and how far they support the claim together; none where that is too little."""
+        chosen, score = self._first()
+        while len(chosen) < _MOST_QUOTES:
+            further = {i: self._by_rules([*chosen, i]) for i in range(len(self.sentences)) if i not in chosen}
+            best = max(further, key=lambda i: (further[i], self.cosines[i], -i), default=None)
+            if best is None or further[best] < max(score + _LEAST_GAIN, PARTLY):
+                break
+            chosen.append(best)
+            score = further[best]
+        score = self._weighed([(chosen, score)])[0]
+        return ([self.sentences[i] for i in chosen], score) if score >= PARTLY else ([], score)
+
+    def _first(self) -> tuple[list[int], float]:
+        """Return the one quote that supports the claim best, and its score by the rules."""
+        marked = [self.evidence[n - 1] for n in self.claim.markers if 1 <= n <= len(self.evidence)]
+        alone = [self._by_rules([i]) for i in range(len(self.sentences))]
+        bonus = [_MARKER_BONUS * any(e.holds(*sentence.place) for e in marked) for sentence in self.sentences]
+        order = sorted(range(len(alone)), key=lambda i: (-alone[i] - bonus[i], -self.cosines[i], i))
+        best = order[:_WEIGHED] if self.read_support else order[:1]
+        weighed = self._weighed([([i], alone[i]) for i in best])
+        first, _ = max(zip(best, weighed, strict=True), key=lambda found: found[1] + bonus[found[0]])
+        return [first], alone[first]
+
+    def _by_rules(self, quotes: Sequence[int]) -> float:
         return support_score(
-            claim.text,
-            " ".join(sentences[i].text for i in quotes),
-            question=question,
-            language=language,
-            quote_language=sentences[quotes[0]].passage.document.language,
-            cosine=float(max(cosines[i] for i in quotes)),
+            self.claim.text,
+            self._text(quotes),
+            question=self.question,
+            language=self.language,
+            quote_language=self.sentences[quotes[0]].passage.document.language,
+            cosine=float(max(self.cosines[i] for i in quotes)),
         )
 
-    alone = {i: support([i]) for i in range(len(sentences))}
-    bonus = {i: _MARKER_BONUS * any(e.holds(*sentences[i].place) for e in marked) for i in alone}
-    chosen = [max(alone, key=lambda i: (alone[i] + bonus[i], cosines[i], -i))]
-    score = alone[chosen[0]]
-    while len(chosen) < _MOST_QUOTES:
-        further = {i: support([*chosen, i]) for i in alone if i not in chosen}
-        best = max(further, key=lambda i: (further[i], cosines[i], -i), default=None)
-        if best is None or further[best] < max(score + _LEAST_GAIN, PARTLY):
-            break
-        chosen.append(best)
-        score = further[best]
-    return ([sentences[i] for i in chosen], score) if score >= PARTLY else ([], score)
+    def _weighed(self, scored: Sequence[tuple[Sequence[int], float]]) -> list[float]:
+        """Return the scores of quotes by rules and reader together; by the rules alone without a reader."""
+        if not self.read_support:
+            return [score for _, score in scored]
+        read = self.read_support([(self._text(quotes), self.claim.text) for quotes, _ in scored])
+        return [weighed_support(score, found) for (_, score), found in zip(scored, read, strict=True)]
+
+    def _text(self, quotes: Sequence[int]) -> str:
+        return " ".join(self.sentences[i].text for i in quotes)
 
 
 def write_answer(claims: Sequence[Claim]) -> str:

@@ -20,6 +20,7 @@ _RANK_WEIGHT = 0.02
 # Logistic regression over the sentences of passages found for gold pairs (bench/fit_reader.py).
 _SEARCHED_WEIGHT = 24.8
 _READER_WEIGHTS = {"passage answers": 0.215, "sentence bears": 0.459, "answer is in it": 0.061}
+BEARS = 1  # the column of `reader_signs` that tells whether a sentence bears on the question
 _ELSEWHERE = -10.0  # the margin of a sentence without the likeliest answer of its passage
 
 
@@ -66,16 +67,16 @@ def score_sentences(
     language: str,
     sentences: Sequence[Sentence],
     cosines: NDArray[np.float32],
-    readings: Mapping[str, Reading] | None = None,
+    readings: Mapping[str, Reading],
 ) -> NDArray[np.float64]:
     """Return how much each sentence is worth to `question`; higher is better, comparable within one question only.
 
-    `readings` are the reader's, by chunk id; without them it is nearness, shared words and rank that count.
+    `readings` are the reader's, by chunk id; where there are none it is nearness, shared words and rank that count.
     """
     ranks = np.array([s.passage.rank for s in sentences], dtype=float)
     lexical = lexical_relevance(question, language, sentences)
     searched: NDArray[np.float64] = cosines + _LEXICAL_WEIGHT * lexical + _RANK_WEIGHT / ranks
-    if readings is None:
+    if not readings:
         return searched
     read = reader_signs(sentences, readings) @ np.array(list(_READER_WEIGHTS.values()))
     return np.asarray(_SEARCHED_WEIGHT * searched + read)

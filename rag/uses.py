@@ -1,6 +1,7 @@
 """What the reader may be used for, each by itself: a setting, and what measuring turns off."""
 
-USES = frozenset({"order", "evidence"})  # of the passages; the choice of sentences
+# The order of passages, the choice of sentences; "support" and "abstain" are not fitted yet.
+USES = frozenset({"order", "evidence"})
 
 
 def uses_of(setting: str) -> frozenset[str]:

@@ -1,5 +1,7 @@
 """Does a quote support a sentence? Names and numbers must agree; the rest is a matter of degree. Pure."""
 
+import math
+
 from rag.types import Support
 from rag.words import content_words, names, numbers, overlap, with_full_names
 
@@ -8,6 +10,9 @@ _UNRELATED_COSINE, _PARAPHRASE_COSINE = 0.78, 0.92
 _GIVEN_WEIGHT = 0.5  # of a word that the question has too
 _NAMES_WEIGHT = 0.4
 SUPPORTED, PARTLY = 0.55, 0.40
+# Logistic regression over claims and quotes, true and not (bench/fit_support.py).
+_CONSTANT, _RULES_WEIGHT, _READER_WEIGHT = -1.5, 3.0, 0.5
+_LEAST_PROBABILITY = 1e-4
 
 
 def support_score(
@@ -31,6 +36,17 @@ def support_score(
         near = (near + shared) / 2
     alike = max(shared, near)
     return named * (_NAMES_WEIGHT + (1 - _NAMES_WEIGHT) * alike) if claimed else alike
+
+
+def weighed_support(rules: float, read: float) -> float:
+    """Return how far a quote supports a sentence, 0..1, by `support_score` and by the reader's probability of it.
+
+    What the rules rule out stays ruled out.
+    """
+    if not rules:
+        return 0.0
+    read = min(max(read, _LEAST_PROBABILITY), 1 - _LEAST_PROBABILITY)
+    return 1 / (1 + math.exp(-(_CONSTANT + _RULES_WEIGHT * rules + _READER_WEIGHT * math.log(read / (1 - read)))))
 
 
 def support_label(score: float) -> Support:

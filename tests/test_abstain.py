@@ -52,3 +52,7 @@ def test_each_sign_moves_the_probability_its_own_way() -> None:
     assert answerable(replace(MIDDLING, coverage=1.0)) > before
     assert answerable(replace(MIDDLING, support=1.0)) > before
     assert answerable(replace(MIDDLING, fits=False)) < before
+
+
+def test_without_a_reader_its_signs_count_for_nothing() -> None:
+    assert answerable(MIDDLING) == answerable(replace(MIDDLING, margin=9.0, bears=9.0))

@@ -201,6 +201,15 @@ def test_the_evidence_is_chosen_around_what_the_reader_found(library: Library) -
     assert answer.receipt["settings"]["reader_sha256"] == "knowing-1"  # type: ignore[index]
 
 
+def test_each_use_of_the_reader_may_be_left(library: Library) -> None:
+    generator = FakeGenerator("Anna Neri bought the mill [1].")
+    asking = Answerer(library, generator, least_answerable=0.3, reader=Knowing("Rossi"), uses={"support"})
+    answer = asking.answer("Who bought the mill?")
+    assert answer.receipt["signs"]["answers"] is None  # type: ignore[index]
+    assert answer.receipt["settings"]["reader_uses"] == ["support"]  # type: ignore[index]
+    assert generator.asked
+
+
 def test_reader_and_search_are_asked_the_whole_follow_up(library: Library) -> None:
     reader = Knowing("Neri")
     library.reranker = reranker = Ordering()

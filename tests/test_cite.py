@@ -15,7 +15,7 @@ def evidence_and_sentences(text=TEXT):
     return [Evidence(passage, s.start, s.end, s.text) for s in sentences], sentences
 
 
-def cited(answer, *, question="", text=TEXT, cosines=None):
+def cited(answer, *, question="", text=TEXT, cosines=None, read_support=None):
     evidence, sentences = evidence_and_sentences(text)
 
     def similarity(texts):
@@ -24,7 +24,15 @@ def cited(answer, *, question="", text=TEXT, cosines=None):
         same = [[0.95 if set(t.split()) & set(s.text.split()) - {"The"} else 0.7 for s in sentences] for t in texts]
         return np.array(same, dtype=np.float32)
 
-    return cite(parse_claims(answer, "en"), evidence, sentences, similarity, question=question, language="en")
+    return cite(
+        parse_claims(answer, "en"),
+        evidence,
+        sentences,
+        similarity,
+        question=question,
+        language="en",
+        read_support=read_support,
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,6 +104,25 @@ def test_two_claims_on_one_quote_share_its_marker():
     claims, citations = cited("The bridge was opened in 1931 [1]. Mayor Bruni opened the bridge [1].")
     assert [c.markers for c in claims] == [(1,), (1,)]
     assert len(citations) == 1
+
+
+def test_the_reader_decides_between_quotes_that_the_rules_find_equal():
+    text = "The fair opens in May. The show opens in May."
+    for wanted in ("fair", "show"):
+        _, citations = cited(
+            "It opens in May.",
+            text=text,
+            cosines=[0.9, 0.9],
+            read_support=lambda pairs, wanted=wanted: [0.99 if wanted in quote else 0.01 for quote, _ in pairs],
+        )
+        assert [wanted in citation.quote for citation in citations] == [True]
+
+
+def test_the_reader_may_find_that_nothing_supports_a_claim():
+    answer = "Mayor Bruni opened the bridge in 1931."
+    for probability, kept in ((0.99, 1), (0.0001, 0)):
+        claims, citations = cited(answer, read_support=lambda pairs, p=probability: [p for _ in pairs])
+        assert len(citations) == len(claims[0].markers) == kept
 
 
 def test_the_answer_is_written_with_markers_before_the_stop():

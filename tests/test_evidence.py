@@ -76,6 +76,6 @@ def test_a_rare_word_of_the_question_weighs_more_than_a_common_one():
 def test_equal_cosines_are_decided_by_words_then_by_rank():
     first, second = passage(TEXT), replace(passage("Anna Neri sings.", id="b.md"), rank=2)
     sentences = split_passages([first, second])
-    scores = score_sentences("Who is Anna Neri?", "en", sentences, np.full(5, 0.8, dtype=np.float32))
+    scores = score_sentences("Who is Anna Neri?", "en", sentences, np.full(5, 0.8, dtype=np.float32), {})
     assert np.argmax(scores) == 2
     assert scores[4] > scores[3]

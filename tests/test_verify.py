@@ -1,6 +1,6 @@
 import pytest
 
-from rag.verify import support_label, support_score
+from rag.verify import support_label, support_score, weighed_support
 
 
 def score(sentence, quote, *, question="", language="en", quote_language="en", cosine=0.85):
@@ -54,3 +54,14 @@ def test_the_score_stays_between_0_and_1(cosine):
 def test_a_name_that_the_question_gives_in_part_needs_no_support_in_whole():
     value = score("Anna Neri sold the mill.", "She sold the mill.", question="What did Neri do?", cosine=0.9)
     assert support_label(value) == "supported"
+
+
+def test_the_reader_moves_the_score_of_the_rules():
+    assert weighed_support(0.6, 0.01) < weighed_support(0.6, 0.5) < weighed_support(0.6, 0.99)
+    assert weighed_support(0.5, 0.9) < weighed_support(0.9, 0.9)
+
+
+@pytest.mark.parametrize("read", [0.0, 0.5, 1.0])
+def test_what_the_rules_rule_out_the_reader_cannot_bring_back(read):
+    assert weighed_support(0.0, read) == 0
+    assert 0 < weighed_support(0.5, read) < 1

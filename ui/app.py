@@ -143,7 +143,8 @@ def make_answerer(
         least_answerable=settings.least_answerable,
         question_chars=settings.question_chars,
         where=where,
-        reader=_reader_beside(library.embedder, settings) if "evidence" in settings.reader_uses else None,
+        reader=_reader_beside(library.embedder, settings) if settings.reader_uses - {"order"} else None,
+        uses=settings.reader_uses,
     )
 
 
