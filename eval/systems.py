@@ -8,14 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
-import index
 import prompts
-import rag
 from eval.data import Found, Gold, Quote, Row
 from index.embed import Embedder
 from index.language import detect_language
 from index.library import Library
 from index.where import Condition
+from rag.code import code_fingerprint
 from rag.conversation import asked_before, standalone
 from rag.messages import PROMPTS
 from rag.types import Answer, Turn
@@ -123,13 +122,10 @@ def row_of(id: str, answer: Answer) -> Row:
     )
 
 
-def code_fingerprint() -> str:
+def _code_fingerprint() -> str:
     """Return a SHA-256 over the code that answers: rows made before a change must not pass for rows made after."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())  # how an answer becomes a row
-    for package in (index, prompts, rag):
-        for file in sorted(Path(package.__path__[0]).rglob("*.py")):
-            digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
+    rows = Path(__file__).read_bytes()  # how an answer becomes a row
+    return hashlib.sha256(rows + code_fingerprint().encode()).hexdigest()
 
 
 def _library_settings(library: Library) -> dict[str, object]:
@@ -137,7 +133,7 @@ def _library_settings(library: Library) -> dict[str, object]:
         "library": library.fingerprint,
         "embedder": library.embedder.fingerprint,
         "reranker": library.reranker.fingerprint if library.reranker else "",
-        "code": code_fingerprint(),
+        "code": _code_fingerprint(),
         "engines": {name: version(name) for name in _ENGINES},
     }
 

@@ -2,6 +2,7 @@
 
 <folder>/catalog.sqlite   the record (catalog.py)
 <folder>/chroma/          the vector store, made from the record (vectors.py)
+<folder>/kept.sqlite      answers given before, gone once the documents change (kept.py)
 <folder>/write.lock       held by the one process that writes
 """
 
@@ -21,6 +22,7 @@ from index.catalog import Catalog, DocumentRow
 from index.embed import Embedder
 from index.errors import BadQuestion, FonteError
 from index.finder import EXACT_UP_TO, Finder, Question
+from index.kept import Kept
 from index.load import MAX_FILE_MB, Failure, find_files
 from index.rerank import RERANKED, Reranker, reranked
 from index.types import Document, Passage
@@ -47,6 +49,7 @@ class Library:
         self._finder = Finder(catalog, self._chroma, exact_up_to=exact_up_to)
         self._upkeep = Upkeep(catalog, self._chroma, exact_up_to=exact_up_to)
         self._fingerprint_held = (-1, "")  # and the generation that it is of
+        self.kept = Kept(folder / "kept.sqlite", lambda: self.generation)
 
     @classmethod
     def open(
@@ -95,6 +98,12 @@ class Library:
                 held = [settings_for(self.embedder), [(row.id, row.sha256) for row in self._catalog.rows()]]
                 self._fingerprint_held = generation, content_hash(held)
             return self._fingerprint_held[1]
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with every change of the documents."""
+        with self._told():
+            return self._catalog.generation
 
     @property
     def store_state(self) -> StoreState:
@@ -205,6 +214,7 @@ class Library:
                 self._upkeep.begin()
                 raise
             self._catalog.purge()
+            self.kept.clear()
             self._upkeep.after_writing()
 
     def _adding(self, on_progress: Callable[[Progress], None] | None) -> Adding:

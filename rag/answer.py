@@ -1,5 +1,7 @@
 """A question to a cited answer: the whole story, in the order in which it happens."""
 
+import hashlib
+import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Generator as Yielding
@@ -26,9 +28,11 @@ from rag.abstain import (
     refusal_probability,
 )
 from rag.cite import cite, parse_claims, write_answer
+from rag.code import code_fingerprint
 from rag.conversation import asked_before, standalone
 from rag.evidence import BEARS, Sentence, choose_evidence, reader_signs, score_sentences, split_passages
 from rag.generate import Generation, Generator
+from rag.kept import packed, unpacked
 from rag.kind import holds_kind
 from rag.messages import PROMPTS, build_messages
 from rag.reader import Reading, Reads
@@ -54,6 +58,7 @@ class Answerer:
         where: Sequence[Condition] = (),
         reader: Reads | None = None,
         uses: Collection[str] = USES,
+        remember: bool = False,
     ) -> None:
         self.library = library
         self.generator = generator
@@ -65,6 +70,7 @@ class Answerer:
         self.question_chars = question_chars
         self.least_answerable = least_answerable
         self.where = tuple(where)
+        self.remember = remember  # what was answered before, while everything it depends on is the same
 
     def answer(self, question: str, history: Sequence[Turn] = (), *, where: Sequence[Condition] = ()) -> Answer:
         """Return the verified answer. Raises FonteError (a bad question, a model that does not answer)."""
@@ -83,24 +89,45 @@ class Answerer:
         """
         clock = _Clock()
         question = check_question(question, most_chars=self.question_chars)
+        depends = self._depends(question, history, (*self.where, *where))
+        key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+        if self._remembers and (known := unpacked(self.library.kept.get(key), question, self.library)):
+            clock.mark("retrieve_s")
+            clock.mark("total_s")
+            yield Retrieved(known.passages)
+            yield Finished(replace(known, timings=clock.timings))
+            return
+        generation = self.library.generation
+        answer = yield from self._answered(question, history, (*self.where, *where), depends, clock)
+        if self._remembers:
+            self.library.kept.put(key, packed(answer), generation=generation)
+        yield Finished(answer)
+
+    def _answered(
+        self,
+        question: str,
+        history: Sequence[Turn],
+        where: Sequence[Condition],
+        depends: Mapping[str, object],
+        clock: "_Clock",
+    ) -> Yielding[Event, None, Answer]:
+        """Yield the passages and the pieces; return the verified answer."""
         language = detect_language(question)
         wanted = standalone(question, history, language)
-        where = (*self.where, *where)
         earlier = asked_before(history)
         passages = tuple(self.library.search(question, k=self.passages, where=where, context=earlier, whole=wanted))
         language = language or _fallback_language(history, passages)
         clock.mark("retrieve_s")
         yield Retrieved(passages)
 
-        draft = _Draft(question, language, passages, self._receipt(passages, where), clock)
+        receipt = {**depends, "passages": [passage.chunk.id for passage in passages], "cached": False}
+        draft = _Draft(question, language, passages, receipt, clock)
         reading = self._read(wanted, language, passages)
         signs = self._signs(wanted, language, reading)
         if not reading.evidence or best_cosine(reading.evidence) < least_cosine(self.library.embedder.name):
-            yield Finished(draft.refuse("no passage is near the question", signs))
-            return
+            return draft.refuse("no passage is near the question", signs)
         if self._hopeless(signs):
-            yield Finished(draft.refuse("the passages are near the question and do not answer it", signs))
-            return
+            return draft.refuse("the passages are near the question and do not answer it", signs)
 
         messages = build_messages(wanted, language, reading.evidence)
         generation = self.generator.generate(messages, max_tokens=self.answer_tokens)
@@ -111,21 +138,22 @@ class Answerer:
         clock.count(generation)
         signs = replace(signs, refusal=refusal_probability(generation.first_token))
         if is_refusal(text):
-            yield Finished(draft.refuse("the model found no answer in the nearest passages", signs))
-            return
+            return draft.refuse("the model found no answer in the nearest passages", signs)
 
         claims, citations = self._cite(text, wanted, language, reading)
         if not citations:
-            yield Finished(draft.refuse("no passage supports what the model wrote", signs))
-            return
+            return draft.refuse("no passage supports what the model wrote", signs)
         said = " ".join(claim.text for claim in claims)
         signs = replace(signs, support=max(c.support for c in citations), fits=holds_kind(said, wanted))
         if signs.answers is not None:
             signs = replace(signs, bears=reading.bears({(c.document_id, c.start, c.end) for c in citations}))
         if answerable(signs) < self.least_answerable:
-            yield Finished(draft.refuse("the passages are near the question and probably do not answer it", signs))
-            return
-        yield Finished(draft.finish(claims, citations, signs))
+            return draft.refuse("the passages are near the question and probably do not answer it", signs)
+        return draft.finish(claims, citations, signs)
+
+    @property
+    def _remembers(self) -> bool:
+        return self.remember and bool(self.generator.fingerprint)  # a model behind a server may change under its name
 
     def _stream(self, generation: Generation, signs: Signs, clock: "_Clock") -> Yielding[Piece, None, str]:
         """Yield the pieces of a reply, none of a refusal; return the whole text, "" where it need not be read."""
@@ -205,16 +233,19 @@ class Answerer:
             "reader_uses": sorted(self.uses) if self.reader else [],
         }
 
-    def _receipt(self, passages: Sequence[Passage], where: Sequence[Condition]) -> Mapping[str, object]:
+    def _depends(self, question: str, history: Sequence[Turn], where: Sequence[Condition]) -> Mapping[str, object]:
+        """Return all that decides the answer, for its receipt."""
         return {
-            "settings": self.settings,
+            "question": question,
+            "history": [asdict(turn) for turn in history],
             "where": [str(condition) for condition in where],
+            "settings": self.settings,
             "embedder": self.library.embedder.name,
             "embedder_sha256": self.library.embedder.fingerprint,
             "reranker_sha256": self.library.reranker.fingerprint if self.library.reranker else "",
             "prompts_sha256": prompts.fingerprint(*PROMPTS),
+            "code_sha256": code_fingerprint(),
             "library_sha256": self.library.fingerprint,
-            "passages": [passage.chunk.id for passage in passages],
         }
 
 

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     evidence_tokens: int = Field(default=300, ge=50, le=2000)
     answer_tokens: int = Field(default=160, ge=16, le=1000)
     least_answerable: float = Field(default=0.3, ge=0, le=1)  # higher refuses more, 0 only where the model does
+    remember: bool = True  # an answer that was given before, while documents and models are the same
     context_tokens: int = Field(default=4096, ge=2048, le=131072)
     question_chars: int = Field(default=2000, ge=100, le=8000)  # longer questions are refused
     max_mb: float = Field(default=32, gt=0)  # larger files are refused

@@ -120,18 +120,28 @@ def open_library(settings: Settings, *, create: bool = False, where: Sequence[Co
 
 
 @contextmanager
-def open_answerer(settings: Settings, library: Library, *, where: Sequence[Condition] = ()) -> Iterator[Answerer]:
-    """Open the language model over the documents of `library` that fit `where`. Raises ModelUnavailable."""
+def open_answerer(
+    settings: Settings, library: Library, *, where: Sequence[Condition] = (), remember: bool = False
+) -> Iterator[Answerer]:
+    """Open the language model over the documents of `library` that fit `where`; it may `remember` its answers.
+
+    Raises ModelUnavailable.
+    """
     generator = load_generator(settings)
     generator.prepare()
     try:
-        yield make_answerer(settings, library, generator, where=where)
+        yield make_answerer(settings, library, generator, where=where, remember=remember)
     finally:
         generator.close()
 
 
 def make_answerer(
-    settings: Settings, library: Library, generator: Generator, *, where: Sequence[Condition] = ()
+    settings: Settings,
+    library: Library,
+    generator: Generator,
+    *,
+    where: Sequence[Condition] = (),
+    remember: bool = False,
 ) -> Answerer:
     """Return what answers with `generator` from the documents of `library` that fit `where`."""
     return Answerer(
@@ -145,6 +155,7 @@ def make_answerer(
         where=where,
         reader=_reader_beside(library.embedder, settings) if settings.reader_uses - {"order"} else None,
         uses=settings.reader_uses,
+        remember=remember,
     )
 
 

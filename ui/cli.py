@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,6 +97,40 @@ def ask(
         say(quotes_text(answer))
     if strict and answer.abstained:
         raise typer.Exit(ABSTAINED)
+
+
+@cli.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="What fonte ask --json printed, or its receipt; - for standard input.")],
+    data: Data = None,
+    collection: Collection = None,
+    model: Model = None,
+    embedder: Embedder = None,
+    reranker: Reranker = None,
+) -> None:
+    """Ask again as a receipt tells, and say whether the answer is the same. Ends with 1 where it is another."""
+    from rag.replay import changes, read_receipt, same_answer
+
+    receipt, asked = read_receipt(_read_file(file))
+    kept = ("passages", "evidence_tokens", "answer_tokens", "least_answerable")
+    settings = settings_of(
+        data=data,
+        collection=collection,
+        model=model,
+        embedder=embedder,
+        reranker=reranker,
+        remember=False,
+        reader=",".join(receipt.settings.get("reader_uses") or ["off"]),
+        **{name: receipt.settings.get(name) for name in kept},
+    )
+    with _answerer(settings, conditions_of(receipt.where)) as answerer:
+        answer = _stream(answerer, receipt.question, receipt.history)
+    changed = changes(receipt, answer.receipt)
+    if changed:
+        note(f"Changed since: {', '.join(changed)}.")
+    if asked and not same_answer(asked, answer):
+        raise FonteError("This is another answer than before.")
+    note("The same answer, with the same quotes." if asked else "The receipt tells no answer to compare with.")
 
 
 @cli.command()
@@ -197,13 +232,20 @@ def models_check(
         raise FonteError("Fetch what is damaged or absent again: fonte models pull NAME")
 
 
+def _read_file(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FonteError(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
+
+
 @contextmanager
 def _answerer(settings: "Settings", where: "Sequence[Condition]") -> "Iterator[Answerer]":
     from ui.app import open_answerer, open_library
 
     with (
         open_library(settings, where=where) as library,
-        open_answerer(settings, library, where=where) as answerer,
+        open_answerer(settings, library, where=where, remember=settings.remember) as answerer,
     ):
         yield answerer
 

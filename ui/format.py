@@ -47,14 +47,19 @@ def answer_text(answer: Answer) -> "Text":
     return text
 
 
+def is_cached(answer: Answer) -> bool:
+    """Whether the answer was given before, and only shown again."""
+    return bool(answer.receipt.get("cached"))
+
+
 def quotes_text(answer: Answer) -> "Text":
     """Return the quotes of an answer, each with its document, date and place; the nearest passages of a refusal."""
     from rich.text import Text
 
     words = words_for(answer.language)
+    text = Text(f"({words['cached']})\n" if is_cached(answer) else "", style="dim")
     if answer.abstained:
-        return Text(words["nearest"] + "\n", style="bold") + passages_text(answer.passages[:3], words)
-    text = Text()
+        return text + Text(words["nearest"] + "\n", style="bold") + passages_text(answer.passages[:3], words)
     for citation in answer.citations:
         passage = answer.passage_of(citation)
         place = words["characters"].format(start=citation.start, end=citation.end)

@@ -11,7 +11,17 @@ from markupsafe import Markup
 
 from index.types import Document, Passage
 from rag.types import Answer, Citation, Claim
-from ui.format import CONTEXT_CHARS, MARKER, after_quote, before_quote, clip, details_of, paragraphs, title_of
+from ui.format import (
+    CONTEXT_CHARS,
+    MARKER,
+    after_quote,
+    before_quote,
+    clip,
+    details_of,
+    is_cached,
+    paragraphs,
+    title_of,
+)
 from ui.words import Words
 
 TOOLTIP_CHARS = 320
@@ -56,14 +66,14 @@ def pieces_html(text: str, *, writing: bool = True) -> Markup:
 def answer_html(answer: Answer, turn: int, words: Words) -> Markup:
     """Return the verified answer: its sentences, each with its markers and a sign where its quotes fall short."""
     if answer.abstained:
-        return _refusal_html(answer, words) + timings_html(answer.timings, words)
+        return _refusal_html(answer, words) + timings_html(answer.timings, words, cached=is_cached(answer))
     links = {citation.marker: _marker_html(citation, answer, turn, words) for citation in answer.citations}
     lines = (
         Markup('<p dir="auto">{}</p>').format(_joined((_claim_html(claim, links, words) for claim in claims), " "))
         for claims in paragraphs(answer)
     )
     text = Markup('<div class="text" lang="{}">{}</div>').format(_language(answer.language), _joined(lines))
-    return text + timings_html(answer.timings, words)
+    return text + timings_html(answer.timings, words, cached=is_cached(answer))
 
 
 def note_html(text: str) -> Markup:
@@ -71,14 +81,18 @@ def note_html(text: str) -> Markup:
     return Markup('<p class="note" role="status" dir="auto">{}</p>').format(text)
 
 
-def timings_html(timings: Mapping[str, float], words: Words) -> Markup:
-    """Return the small line below an answer: no first word where the model was not asked, nothing where unknown."""
+def timings_html(timings: Mapping[str, float], words: Words, *, cached: bool = False) -> Markup:
+    """Return the small line below an answer: no first word where the model was not asked, nothing where unknown.
+
+    It says where the answer is one that was given before.
+    """
     if not timings.get("total_s"):
         return Markup()
     first, total = (
         f"{timings.get(name, 0):.1f}".replace(".", words["decimal"]) for name in ("first_token_s", "total_s")
     )
     line = words["timings" if timings.get("first_token_s") else "total"].format(first=first, total=total)
+    line += f" · {words['cached']}" if cached else ""
     return Markup('<p class="timings">{}</p>').format(line)
 
 
