@@ -9,7 +9,7 @@ regression (scikit-learn), fitted on every other document and told of the rest. 
 
 import argparse
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,10 +32,22 @@ from train.measure import HELD_OUT, passage_of
 from train.written import read_written
 from ui.app import load_embedder, load_reader
 
+SUPPORTS = "supported"
+
+
+@dataclass
+class _Pair:
+    """A claim with a passage; `kind` is SUPPORTS, or what is wrong."""
+
+    of: str
+    kind: str
+    text: str
+    claim: str
+
 
 @dataclass
 class Judged:
-    """A claim with a passage: the quote, and what rules and reader say of it."""
+    """A claim with a passage: what rules and reader say of the quote."""
 
     of: str
     kind: str
@@ -44,7 +56,6 @@ class Judged:
     across: bool
     rules: float
     read: float
-    read_passage: float
 
 
 def main() -> int:
@@ -61,18 +72,17 @@ def main() -> int:
         reader, embedder = load_reader(settings), load_embedder(settings)
         assert reader
         reader.share(embedder)
-        judged = [_judge(*pair, reader, embedder) for pair in _pairs(options.evaldata, options.rows)]
+        judged = _judge_all(list(_pairs(options.evaldata, options.rows)), reader, embedder)
         if options.keep:
             options.keep.write_bytes(pickle.dumps(judged))
     _report(judged)
     return 0
 
 
-def _pairs(evaldata: Path, rows: Path) -> Iterator[tuple[str, str, str, str, bool]]:
-    """Yield source, kind, passage, claim, and whether the passage supports it."""
+def _pairs(evaldata: Path, rows: Path) -> Iterator[_Pair]:
     for pair in build(evaldata, rows):
         if pair.source in ("clapnq", "mtrag_un") and not pair.fitted:
-            yield pair.source, pair.kind, pair.evidence, pair.claim, pair.kind == "supported"
+            yield _Pair(pair.source, pair.kind, pair.evidence, pair.claim)
     texts = {
         paragraph_id(text): text
         for name in ("squad_it", "xling_it_question_en_docs")
@@ -80,38 +90,47 @@ def _pairs(evaldata: Path, rows: Path) -> Iterator[tuple[str, str, str, str, boo
     }
     for written in read_written([HELD_OUT]):
         for claim in written.claims:
-            for said in (claim.claim, claim.altered):
-                kind = "supported" if said is claim.claim else claim.kind
-                yield "written", kind, texts[written.passage], said, said is claim.claim
+            yield _Pair("written", SUPPORTS, texts[written.passage], claim.claim)
+            yield _Pair("written", claim.kind, texts[written.passage], claim.altered)
 
 
-def _judge(of: str, kind: str, text: str, claim: str, holds: bool, reader: Reader, embedder: Embedder) -> Judged:
-    language, own = detect_language(claim) or "en", detect_language(text) or "en"
-    passage = replace(passage_of(text), document=Document("-", text, language=own))
-    sentences = split_passages([passage])
-    cosines = embedder.embed_passages([claim]) @ embedder.embed_passages([s.text for s in sentences]).T
-    evidence = [Evidence(passage, 0, len(text), text)]
-    (first,), rules = _Quoting(RawClaim(claim, ()), evidence, sentences, cosines[0], "", language, None)._first()
-    read, read_passage = reader.support([(sentences[first].text, claim), (text, claim)])
-    return Judged(of, kind, text, holds, language != own, rules, read, read_passage)
+def _judge_all(pairs: Sequence[_Pair], reader: Reader, embedder: Embedder) -> list[Judged]:
+    languages = [(detect_language(pair.claim) or "en", detect_language(pair.text) or "en") for pair in pairs]
+    split = {
+        pair.text: split_passages([replace(passage_of(pair.text), document=Document("-", pair.text, language=own))])
+        for pair, (_, own) in zip(pairs, languages, strict=True)
+    }
+    texts = [s.text for sentences in split.values() for s in sentences] + [pair.claim for pair in pairs]
+    unique = list(dict.fromkeys(texts))
+    vectors = dict(zip(unique, embedder.embed_passages(unique), strict=True))
+    quoted = []
+    for pair, (language, _) in zip(pairs, languages, strict=True):
+        sentences = split[pair.text]
+        cosines = np.array([vectors[s.text] for s in sentences]) @ vectors[pair.claim]
+        evidence = [Evidence(sentences[0].passage, 0, len(pair.text), pair.text)]
+        quoting = _Quoting(RawClaim(pair.claim, ()), evidence, sentences, cosines, "", language, None)
+        (first,), rules = quoting._first()
+        quoted.append((sentences[first].text, rules))
+    read = reader.support([(quote, pair.claim) for (quote, _), pair in zip(quoted, pairs, strict=True)])
+    return [
+        Judged(pair.of, pair.kind, pair.text, pair.kind == SUPPORTS, language != own, rules, probability)
+        for pair, (language, own), (_, rules), probability in zip(pairs, languages, quoted, read, strict=True)
+    ]
 
 
 def _report(judged: list[Judged]) -> None:
     holds = np.array([each.holds for each in judged])
     rules = np.array([each.rules for each in judged])
-    log_odds, of_passage = (
-        np.log(np.clip(values, 1e-4, 1 - 1e-4) / (1 - np.clip(values, 1e-4, 1 - 1e-4)))
-        for values in (np.array([each.read for each in judged]), np.array([each.read_passage for each in judged]))
-    )
-    both, all_three = np.column_stack([rules, log_odds]), np.column_stack([rules, log_odds, of_passage])
+    read = np.clip([each.read for each in judged], 1e-4, 1 - 1e-4)
+    log_odds = np.log(read / (1 - read))
+    both = np.column_stack([rules, log_odds])
     documents = {document: place for place, document in enumerate(dict.fromkeys(each.document for each in judged))}
     odd = np.array([documents[each.document] % 2 == 1 for each in judged])
-    scores = {"rules": rules, "reader": log_odds, "of passage": of_passage}
-    for name, signs in (("rules+reader", both), ("+passage", all_three)):
-        scores[name] = np.empty(len(judged))
-        for train in (odd, ~odd):
-            model = LogisticRegression(class_weight="balanced").fit(signs[train], holds[train])
-            scores[name][~train] = model.predict_proba(signs[~train])[:, 1]
+    scores = {"rules": rules, "reader": log_odds, "rules+reader": np.empty(len(judged))}
+    open_ = rules > 0  # what the rules rule out stays so
+    for train in (odd, ~odd):
+        model = LogisticRegression(class_weight="balanced").fit(both[train & open_], holds[train & open_])
+        scores["rules+reader"][~train] = model.predict_proba(both[~train])[:, 1] * open_[~train]
     weighed = [weighed_support(each.rules, each.read) for each in judged]
     scores["as shipped"] = np.array(weighed)
     print(f"{'area under ROC':24}{'n':>6}  " + "  ".join(scores))
@@ -131,7 +150,7 @@ def _report(judged: list[Judged]) -> None:
         for least in (PARTLY, SUPPORTED):
             passing = scores[name] >= least
             print(f"{name} >= {least}: {passing[holds].mean():.3f} of those that hold, {passing[~holds].mean():.3f}")
-    model = LogisticRegression(class_weight="balanced").fit(both, holds)
+    model = LogisticRegression(class_weight="balanced").fit(both[open_], holds[open_])
     print("constant, rules, reader:", model.intercept_.round(2), model.coef_[0].round(2))
 
 

@@ -11,7 +11,7 @@ _GIVEN_WEIGHT = 0.5  # of a word that the question has too
 _NAMES_WEIGHT = 0.4
 SUPPORTED, PARTLY = 0.55, 0.40
 # Logistic regression over claims and quotes, true and not (bench/fit_support.py).
-_CONSTANT, _RULES_WEIGHT, _READER_WEIGHT = -1.5, 3.0, 0.5
+_CONSTANT, _RULES_WEIGHT, _READER_WEIGHT = -0.16, 0.69, 0.55
 _LEAST_PROBABILITY = 1e-4
 
 
