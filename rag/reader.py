@@ -26,8 +26,8 @@ from rag.reader_input import Pair, Row, RowMaker
 WEIGHTS = Path(__file__).with_name("reader.safetensors")  # beside a .json that tells their SHA-256 and their encoder
 EMBEDDER = "multilingual-e5-small"  # whose encoder it is
 
-# Logits for one standard deviation of the passages' scores by search: of the weights that bench/fit_reader.py tries, the
-# one that puts a right passage first most often over its four sets (a logistic regression of each passage says 2.4).
+# Logits for one standard deviation of the passages' scores by search: of the weights that bench/fit_reader.py tries,
+# the one that puts a right passage first most often over its four sets (logistic regression of each passage says 2.4).
 RETRIEVAL_WEIGHT = 1.0
 _BATCH_TOKENS = 1_000  # read at once: more of them leave the processor's cache
 _LONGEST_ANSWER = 40  # tokens
